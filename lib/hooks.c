@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hooks.c: log and interrupt function.  Both are silent by default; they are
+ * set before threads start or by one thread (set_* calls are not for several
+ * threads at once), and inherited by fork with the rest of the memory.
+ */
+#include "internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "hooks.h"
+
+static void (*log_fn)(int level, const char *line, void *arg);
+static void *log_arg;
+static int (*interrupt_fn)(void *arg);
+static void *interrupt_arg;
+
+void
+sysvmp_set_log(void (*fn)(int level, const char *line, void *arg), void *arg)
+{
+    log_arg = arg;
+    log_fn = fn;
+}
+
+void
+sysvmp_set_interrupt(int (*fn)(void *), void *arg)
+{
+    interrupt_arg = arg;
+    interrupt_fn = fn;
+}
+
+bool
+hooks_interrupted(void)
+{
+    return interrupt_fn != NULL && interrupt_fn(interrupt_arg) != 0;
+}
+
+void
+hooks_log(int level, const char *format, ...)
+{
+    char line[256];
+    va_list args;
+
+    if (log_fn == NULL)
+        return;
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    log_fn(level, line, log_arg);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hooks.h: the program's own functions that the library calls: its log, and
+ * the question whether a sleep shall be given up.
+ */
+#ifndef SYSVMP_HOOKS_H
+#define SYSVMP_HOOKS_H
+
+#include <stdbool.h>
+
+/* Asked before each sleep and after each signal. */
+bool hooks_interrupted(void);
+void hooks_log(int level, const char *format, ...) PRINTF_LIKE(2, 3);
+
+#endif /* SYSVMP_HOOKS_H */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * internal.h: what every file of the library includes first: the build's
+ * configuration, the public header, and the guard of a public call.
+ */
+#ifndef SYSVMP_INTERNAL_H
+#define SYSVMP_INTERNAL_H
+
+#ifdef HAVE_CONFIG_H
+#    include "config.h"
+#endif
+
+#include "sysvmp.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * No call changes errno or is a cancellation point.  The seam sees to it for
+ * the fast calls; the others put GUARDED first, which lasts until they return.
+ */
+struct guard {
+    int saved_errno;
+    int cancel_state;
+};
+
+static inline struct guard
+guard_enter(void)
+{
+    struct guard guard = { .saved_errno = errno };
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guard.cancel_state);
+    return guard;
+}
+
+static inline void
+guard_leave(const struct guard *guard)
+{
+    int ignored;
+
+    pthread_setcancelstate(guard->cancel_state, &ignored);
+    errno = guard->saved_errno;
+}
+
+#define GUARDED \
+    __attribute__((__cleanup__(guard_leave), __unused__)) \
+    const struct guard guard = guard_enter()
+
+#define PRINTF_LIKE(format, first) \
+    __attribute__((__format__(__printf__, format, first)))
+
+#define LIKELY(condition)   __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+#endif /* SYSVMP_INTERNAL_H */

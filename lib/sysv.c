@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sysv.c: every call of the kernel's System V IPC, and nothing else.
+ *
+ * It keeps errno, retries EINTR (against the deadline, where there is one),
+ * and translates errno into the library's codes.  In the test build each call
+ * has a crash point before and after it, a counter, and can be made to fail.
+ */
+#include "internal.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/msg.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "hooks.h"
+#include "shared.h"
+#include "sysv.h"
+#include "testing.h"
+
+#ifndef SHM_NORESERVE
+#    define SHM_NORESERVE 0
+#endif
+
+union semun {
+    int val;
+    struct semid_ds *buf;
+    unsigned short *array;
+    struct seminfo *info;
+};
+
+/*
+ * Makes one call: result is what it returned, or a negative errno.  errno is
+ * as it was.
+ */
+#ifdef SYSVMP_TESTING
+static bool
+fault_injected(enum seam which, long *result)
+{
+    int error = 0;
+
+    CRASH_POINT();
+    testing_calls[which]++;
+    if (testing_fault != NULL)
+        error = testing_fault(which);
+    *result = error;
+    return error != 0;
+}
+#    define BEFORE(which, result) !fault_injected(which, &(result))
+#    define AFTER()               CRASH_POINT()
+#else
+#    define BEFORE(which, result) true
+#    define AFTER()               ((void) 0)
+#endif
+
+#define CALL(result, which, call) \
+    do { \
+        int saved_errno = errno; \
+        (result) = 0; \
+        if (BEFORE(which, result)) { \
+            (result) = (long) (call); \
+            if ((result) == -1) \
+                (result) = -errno; \
+            AFTER(); \
+        } \
+        errno = saved_errno; \
+    } while (0)
+
+static int
+removed_or(int error, int otherwise)
+{
+    return error == -EINVAL || error == -EIDRM ? -EIDRM : otherwise;
+}
+
+/* ---- what is full ---- */
+
+static int
+no_semaphores(int error)
+{
+    struct seminfo limit, use;
+    int saved_errno = errno;
+
+    memset(&limit, 0, sizeof(limit));
+    memset(&use, 0, sizeof(use));
+    semctl(0, 0, IPC_INFO, (union semun){ .info = &limit });
+    semctl(0, 0, SEM_INFO, (union semun){ .info = &use });
+    errno = saved_errno;
+    return error_detail(error,
+        "no room for a semaphore set: the system allows %d sets of up to %d "
+        "and %d semaphores in all (kernel.sem), in use %d sets and %d "
+        "semaphores; remove unused ones (ipcs -s, ipcrm -s) or raise "
+        "kernel.sem",
+        limit.semmni, limit.semmsl, limit.semmns, use.semusz, use.semaem);
+}
+
+static int
+no_queues(int error)
+{
+    struct msginfo limit, use;
+    int saved_errno = errno;
+
+    memset(&limit, 0, sizeof(limit));
+    memset(&use, 0, sizeof(use));
+    msgctl(0, IPC_INFO, (struct msqid_ds *) &limit);
+    msgctl(0, MSG_INFO, (struct msqid_ds *) &use);
+    errno = saved_errno;
+    return error_detail(error,
+        "no room for a message queue: the system allows %d "
+        "(kernel.msgmni), in use %d; remove unused ones (ipcs -q, ipcrm -q) "
+        "or raise kernel.msgmni",
+        limit.msgmni, use.msgpool);
+}
+
+static int
+no_segments(int error)
+{
+    struct shminfo limit;
+    struct shm_info use;
+    int saved_errno = errno;
+
+    memset(&limit, 0, sizeof(limit));
+    memset(&use, 0, sizeof(use));
+    shmctl(0, IPC_INFO, (struct shmid_ds *) &limit);
+    shmctl(0, SHM_INFO, (struct shmid_ds *) &use);
+    errno = saved_errno;
+    return error_detail(error,
+        "no room for a shared memory segment: the system allows %lu segments "
+        "(kernel.shmmni) and %lu pages (kernel.shmall), in use %d and %lu; "
+        "remove unused ones (ipcs -m, ipcrm -m) or raise the limit",
+        limit.shmmni, limit.shmall, use.used_ids, use.shm_tot);
+}
+
+static int
+not_created(int error, int (*full)(int))
+{
+    switch (error) {
+    case -ENOSPC:
+        return full(-ENOSPC);
+    case -ENOMEM:
+    case -EEXIST:
+    case -EINVAL: /* over a limit on the size: the caller may try less */
+        return error;
+    case -EPERM:
+    case -EACCES:
+        return -EACCES;
+    default:
+        return error_detail(-ENOSYS,
+            "System V IPC can't be used here (%s): the kernel lacks it, or a "
+            "sandbox forbids it",
+            strerror(-error));
+    }
+}
+
+static int
+not_opened(int error)
+{
+    return error == -EPERM ? -EACCES : error;
+}
+
+/* ---- semaphores ---- */
+
+int
+sysv_sem_create(key_t key, int semaphores)
+{
+    long id;
+
+    CALL(id, SEAM_SEMGET, semget(key, semaphores, IPC_CREAT | IPC_EXCL | 0600));
+    return id >= 0 ? (int) id
+                   : not_created(id == -EINVAL ? -ENOSPC : (int) id,
+                         no_semaphores);
+}
+
+int
+sysv_sem_open(key_t key)
+{
+    long id;
+
+    CALL(id, SEAM_SEMGET, semget(key, 0, 0));
+    return id >= 0 ? (int) id : not_opened((int) id);
+}
+
+void
+sysv_sem_remove(int id)
+{
+    long ignored;
+
+    CALL(ignored, SEAM_SEMCTL, semctl(id, 0, IPC_RMID));
+    (void) ignored;
+}
+
+int
+sysv_sem_value(int id, int semaphore)
+{
+    long value;
+
+    CALL(value, SEAM_SEMCTL, semctl(id, semaphore, GETVAL));
+    return value >= 0 ? (int) value : removed_or((int) value, -EACCES);
+}
+
+int
+sysv_sem_values(int id, unsigned short *values)
+{
+    long result;
+    union semun argument = { .array = values };
+
+    CALL(result, SEAM_SEMCTL, semctl(id, 0, GETALL, argument));
+    return result >= 0 ? 0 : removed_or((int) result, -EACCES);
+}
+
+static int
+semop_failed(int error)
+{
+    switch (error) {
+    case -EAGAIN:
+    case -ENOMEM:
+    case -ERANGE:
+        return error;
+    case -EIDRM:
+    case -EINVAL:
+        return -EIDRM;
+    case -ENOSPC:
+        return no_semaphores(-ENOSPC);
+    case -EACCES:
+    case -EPERM:
+        return -EACCES;
+    default:
+        return error_detail(-ENOSYS,
+            "semop with SEM_UNDO does not work here (%s)", strerror(-error));
+    }
+}
+
+int
+sysv_semop(int id, struct sembuf *operations, size_t n)
+{
+    long result;
+
+    do
+        CALL(result, SEAM_SEMOP, semop(id, operations, n));
+    while (result == -EINTR);
+    return result >= 0 ? 0 : semop_failed((int) result);
+}
+
+static bool
+may_sleep(const struct sembuf *operations, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (operations[i].sem_flg & IPC_NOWAIT)
+            return false; /* EAGAIN may be its answer, not the clock's */
+    return true;
+}
+
+int
+sysv_semwait(int id, struct sembuf *operations, size_t n,
+    struct deadline *deadline)
+{
+    for (;;) {
+        int64_t left = deadline_left(deadline);
+        struct timespec time = { .tv_sec = (time_t) (left / 1000000000),
+            .tv_nsec = (long) (left % 1000000000) };
+        long result;
+
+        if (left != 0 && hooks_interrupted())
+            return -EINTR;
+        CALL(result, SEAM_SEMWAIT,
+            semtimedop(id, operations, n, left == INT64_MAX ? NULL : &time));
+        if (result == -EINTR)
+            continue;
+        if (result == -EAGAIN && may_sleep(operations, n) &&
+            deadline_left(deadline) != 0)
+            continue; /* never early, however coarse the kernel's clock */
+        return result >= 0 ? 0 : semop_failed((int) result);
+    }
+}
+
+/* ---- message queues ---- */
+
+int
+sysv_msg_create(key_t key)
+{
+    long id;
+
+    CALL(id, SEAM_MSGGET, msgget(key, IPC_CREAT | IPC_EXCL | 0600));
+    return id >= 0 ? (int) id : not_created((int) id, no_queues);
+}
+
+int
+sysv_msg_open(key_t key)
+{
+    long id;
+
+    CALL(id, SEAM_MSGGET, msgget(key, 0));
+    return id >= 0 ? (int) id : not_opened((int) id);
+}
+
+void
+sysv_msg_remove(int id)
+{
+    long ignored;
+
+    CALL(ignored, SEAM_MSGCTL, msgctl(id, IPC_RMID, NULL));
+    (void) ignored;
+}
+
+int
+sysv_msg_state(int id, struct sysv_queue_state *state)
+{
+    struct msqid_ds now;
+    long result;
+
+    CALL(result, SEAM_MSGCTL, msgctl(id, IPC_STAT, &now));
+    if (result < 0)
+        return removed_or((int) result, -EACCES);
+    state->messages = now.msg_qnum;
+    state->bytes = now.__msg_cbytes;
+    state->capacity = now.msg_qbytes;
+    return 0;
+}
+
+size_t
+sysv_msg_max(void)
+{
+    struct msginfo limit;
+    long result;
+
+    memset(&limit, 0, sizeof(limit));
+    CALL(result, SEAM_MSGCTL,
+        msgctl(0, IPC_INFO, (struct msqid_ds *) &limit));
+    return result >= 0 && limit.msgmax > 0 ? (size_t) limit.msgmax : 8192;
+}
+
+/*
+ * Raw system calls where they exist: the C library's msgsnd and msgrcv are
+ * cancellation points, also with IPC_NOWAIT, and a thread cancelled between
+ * msgrcv and the copy would lose the message.
+ */
+#if defined(SYS_msgsnd) && defined(SYS_msgrcv)
+#    define raw_msgsnd(id, message, length, flags) \
+        syscall(SYS_msgsnd, id, message, length, flags)
+#    define raw_msgrcv(id, message, size, flags) \
+        syscall(SYS_msgrcv, id, message, size, 0L, flags)
+#else
+static long
+raw_msgsnd(int id, const void *message, size_t length, int flags)
+{
+    struct guard guard = guard_enter();
+    long result = msgsnd(id, message, length, flags);
+    int error = errno;
+
+    guard_leave(&guard);
+    errno = error;
+    return result;
+}
+
+static long
+raw_msgrcv(int id, void *message, size_t size, int flags)
+{
+    struct guard guard = guard_enter();
+    long result = msgrcv(id, message, size, 0, flags);
+    int error = errno;
+
+    guard_leave(&guard);
+    errno = error;
+    return result;
+}
+#endif
+
+int
+sysv_msgsnd(int id, const void *message, size_t length)
+{
+    long result;
+
+    do
+        CALL(result, SEAM_MSGSND, raw_msgsnd(id, message, length, IPC_NOWAIT));
+    while (UNLIKELY(result == -EINTR));
+    if (LIKELY(result >= 0))
+        return 0;
+    if (result == -EAGAIN || result == -ENOMEM)
+        return (int) result;
+    return removed_or((int) result, -EACCES);
+}
+
+ssize_t
+sysv_msgrcv(int id, void *message, size_t size)
+{
+    long result;
+
+    do
+        CALL(result, SEAM_MSGRCV, raw_msgrcv(id, message, size, IPC_NOWAIT));
+    while (UNLIKELY(result == -EINTR));
+    if (LIKELY(result >= 0) || result == -ENOMSG || result == -E2BIG)
+        return (ssize_t) result;
+    return removed_or((int) result, -EACCES);
+}
+
+ssize_t
+sysv_msgpeek(int id, void *message, size_t size)
+{
+#ifdef MSG_COPY
+    long result;
+
+    do
+        CALL(result, SEAM_MSGRCV,
+            raw_msgrcv(id, message, size, IPC_NOWAIT | MSG_COPY));
+    while (result == -EINTR);
+    if (result >= 0 || result == -ENOMSG)
+        return (ssize_t) result;
+    if (result == -ENOSYS)
+        return error_detail(-ENOSYS,
+            "this kernel can't look at a message without taking it (it was "
+            "built without CONFIG_CHECKPOINT_RESTORE)");
+    if (result == -EINVAL) { /* longer than any of ours; or removed */
+        struct sysv_queue_state state;
+        int error = sysv_msg_state(id, &state);
+
+        return error < 0 ? error : -E2BIG;
+    }
+    return removed_or((int) result, -EACCES);
+#else
+    (void) id, (void) message, (void) size;
+    return -ENOSYS;
+#endif
+}
+
+/* ---- shared memory ---- */
+
+int
+sysv_shm_create(key_t key, size_t size)
+{
+    long id;
+
+    CALL(id, SEAM_SHMGET,
+        shmget(key, size, IPC_CREAT | IPC_EXCL | SHM_NORESERVE | 0600));
+    return id >= 0 ? (int) id : not_created((int) id, no_segments);
+}
+
+int
+sysv_shm_open(key_t key)
+{
+    long id;
+
+    CALL(id, SEAM_SHMGET, shmget(key, 0, 0));
+    return id >= 0 ? (int) id : not_opened((int) id);
+}
+
+void
+sysv_shm_remove(int id)
+{
+    long ignored;
+
+    CALL(ignored, SEAM_SHMCTL, shmctl(id, IPC_RMID, NULL));
+    (void) ignored;
+}
+
+void *
+sysv_shm_attach(int id, int *error)
+{
+    long address;
+
+    CALL(address, SEAM_SHMAT, (intptr_t) shmat(id, NULL, 0));
+    /* No mapping is in the last page of the address space. */
+    if (address < 0 && address > -4096) {
+        *error = address == -ENOMEM ? -ENOMEM
+                                    : removed_or((int) address, -EACCES);
+        return NULL;
+    }
+    *error = 0;
+    return (void *) (intptr_t) address;
+}
+
+void
+sysv_shm_detach(const void *address)
+{
+    long ignored;
+
+    CALL(ignored, SEAM_SHMDT, shmdt(address));
+    (void) ignored;
+}
+
+int
+sysv_shm_attached(int id)
+{
+    struct shmid_ds now;
+    long result;
+
+    CALL(result, SEAM_SHMCTL, shmctl(id, IPC_STAT, &now));
+    return result >= 0 ? (int) now.shm_nattch
+                       : removed_or((int) result, -EACCES);
+}

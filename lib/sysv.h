@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sysv.h: the one seam to the kernel's System V IPC.
+ *
+ * Every msg*, sem* and shm* call of the library is in sysv.c.  All answer a
+ * count, an id or 0, or a negative code; none changes errno.  EINTR is
+ * handled here.  Beside the closed list of codes these stay inside the
+ * library: -EEXIST and -ENOENT (keys), -ENOMSG (nothing there), -E2BIG (the
+ * buffer is too small), -ERANGE (a semaphore or its undo would overflow).
+ */
+#ifndef SYSVMP_SYSV_H
+#define SYSVMP_SYSV_H
+
+#include <sys/ipc.h>
+#include <sys/sem.h>
+#include <sys/types.h>
+
+#include "deadline.h"
+
+/* What can be asked of a message queue. */
+struct sysv_queue_state {
+    size_t messages;
+    size_t bytes;
+    size_t capacity; /* bytes */
+};
+
+int sysv_sem_create(key_t key, int semaphores);
+int sysv_sem_open(key_t key);
+void sysv_sem_remove(int id);
+int sysv_sem_value(int id, int semaphore);
+int sysv_sem_values(int id, unsigned short *values);
+/* Does not sleep where its operations don't; ends by itself where they do. */
+int sysv_semop(int id, struct sembuf *operations, size_t n);
+/* May sleep until the deadline: -EAGAIN then, or by an IPC_NOWAIT of its
+ * operations; -EINTR where the interrupt function asks for it. */
+int sysv_semwait(int id, struct sembuf *operations, size_t n,
+    struct deadline *deadline);
+
+int sysv_msg_create(key_t key);
+int sysv_msg_open(key_t key);
+void sysv_msg_remove(int id);
+int sysv_msg_state(int id, struct sysv_queue_state *state);
+/* The largest body that the kernel takes at all. */
+size_t sysv_msg_max(void);
+/* Neither sleeps.  message begins with a long, which length leaves out. */
+int sysv_msgsnd(int id, const void *message, size_t length);
+ssize_t sysv_msgrcv(int id, void *message, size_t size);
+/* A copy of the first message, which stays.  -ENOSYS: this kernel can't. */
+ssize_t sysv_msgpeek(int id, void *message, size_t size);
+
+int sysv_shm_create(key_t key, size_t size);
+int sysv_shm_open(key_t key);
+void sysv_shm_remove(int id);
+void *sysv_shm_attach(int id, int *error);
+void sysv_shm_detach(const void *address);
+/* How many processes are attached. */
+int sysv_shm_attached(int id);
+
+static inline struct sembuf
+sem_operation(int semaphore, int value, int flags)
+{
+    return (struct sembuf){ .sem_num = (unsigned short) semaphore,
+        .sem_op = (short) value,
+        .sem_flg = (short) flags };
+}
+
+#endif /* SYSVMP_SYSV_H */

@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sysvmp.h: multiprocessing for C that survives kill -9.
+ *
+ * Processes, pipes, queues and locks after Python's module multiprocessing,
+ * built on System V IPC.  What a process holds is known to the kernel, which
+ * gives it back when the process ends, however it ends: nobody waits for the
+ * dead.  What stands here holds for every call; the calls say the rest.
+ *
+ * Results.  A call returns 0, a count or a length, or a negative errno code;
+ * it neither reads nor changes errno.  The codes are a closed set, each with
+ * one meaning.  A constructor that fails stores NULL.  "Common codes", which
+ * any call on an object may return:
+ *   -EINVAL   a NULL handle, a NULL buffer with a length, a length over
+ *             SSIZE_MAX, an unknown flag, a timeout below -1
+ *   -EBADF    closed in this process or not given to it, not open in this
+ *             direction, or older than this process's sysvmp_leave()
+ *   -EIDRM    the kernel's object was removed under us: by ipcrm(1), or by
+ *             systemd's RemoveIPC=yes at log-out
+ *   -EACCES   no permission: objects are for the user who created them
+ *   -ENOSPC   this process has no seat (1,050 processes use one program's
+ *             objects at most), or a table of the system is full
+ *   -ENOMEM   no memory
+ * "Creation codes", of calls that make something: -EINVAL, also when out is
+ * NULL; -EACCES; -ENOMEM; -ENOSPC, ids of System V IPC, processes or
+ * descriptors have run out, never the disk; -ENOSYS, no System V IPC here, or
+ * none with SEM_UNDO.  sysvmp_last_error() names the limit and the cure.
+ *
+ * Time.  timeout_ms is SYSVMP_FOREVER, SYSVMP_NOWAIT, or milliseconds on
+ * CLOCK_MONOTONIC: one deadline for the whole call, never early, whatever
+ * signals arrive.  "Waiting codes", after which nothing has changed:
+ *   -EAGAIN, -ETIMEDOUT   it would wait, with SYSVMP_NOWAIT; the time is up
+ *   -EINTR                only where sysvmp_set_interrupt()'s function asks
+ * A call without a timeout does not wait, unless it says so.
+ *
+ * Threads and signals.  Several threads and processes may make any call at
+ * once on one handle, except create, destroy, set_* and start.  A close wakes
+ * the threads of its process that sleep in the handle: -EBADF.  No call is a
+ * cancellation point.  Of all calls only sysvmp_strerror() is
+ * async-signal-safe.  The library makes no thread, handles no signal, and
+ * waits for no child but its own.
+ *
+ * Who holds what.  A handle is memory of one process.  A forked child, however
+ * forked, has its own copy at the same address and holds what its parent held
+ * at the fork, as with descriptors; the parent may destroy its handle at once.
+ * destroy frees the caller's copy and drops its reference; the kernel's object
+ * goes with the last.  An object is for its creator and the processes forked
+ * after its creation.  One exception: a child to which pipe ends were given
+ * holds exactly these ends (sysvmp_process_give()).  Over exec everything
+ * stays held until the new program ends, unless sysvmp_leave() came first.  A
+ * child of vfork(), _Fork() or clone() must exec or _exit.  After fork() in a
+ * threaded program the child may use what POSIX allows, and this library.
+ */
+#ifndef SYSVMP_H
+#define SYSVMP_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* This header's version; sysvmp_version() is the library's. */
+#define SYSVMP_VERSION_MAJOR 0
+#define SYSVMP_VERSION_MINOR 1
+#define SYSVMP_VERSION_MICRO 0
+
+/*
+ * A result marked MUST_CHECK draws a warning when dropped.  No parameter is
+ * marked nonnull: that would let the compiler delete the checks for NULL.
+ */
+#if defined(__GNUC__) || defined(__clang__)
+#    define SYSVMP_MUST_CHECK __attribute__((__warn_unused_result__))
+#    define SYSVMP_NORETURN   __attribute__((__noreturn__))
+#else
+#    define SYSVMP_MUST_CHECK
+#    define SYSVMP_NORETURN
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(__GNUC__) || defined(__clang__)
+#    pragma GCC visibility push(default)
+#endif
+
+/* Timeouts: wait without end; do not wait. */
+#define SYSVMP_FOREVER (-1)
+#define SYSVMP_NOWAIT  0
+
+/* A lock was acquired, but a holder ended with it: sysvmp_lock_acquire(). */
+#define SYSVMP_OWNER_DEAD 1
+
+/* The longest message in bytes; for now, a longer one answers -EMSGSIZE. */
+#define SYSVMP_INLINE_MAX 4048
+
+/* Flags: of sysvmp_pipe_create(), of sysvmp_queue_create(). */
+#define SYSVMP_SIMPLEX 0x1u
+#define SYSVMP_EOF     0x2u
+
+/* The nouns: made by their create, freed by their destroy. */
+struct sysvmp_process;
+struct sysvmp_lock;
+struct sysvmp_rlock;
+struct sysvmp_queue;
+struct sysvmp_conn;
+
+/* Text, hooks, version */
+
+/*
+ * The text of 0, SYSVMP_OWNER_DEAD or a negative code; any other number has a
+ * text too.  Never NULL; static.  Async-signal-safe.
+ */
+const char *sysvmp_strerror(int code);
+
+/*
+ * This thread's last failure in one line: the limit, its value, its present
+ * use, the cure; where there is no more to tell, the code's text.  Success
+ * does not clear it.  Never NULL; valid until the thread's next failure.
+ */
+const char *sysvmp_last_error(void);
+
+/* The version of the library in use, such as "0.1.0"; static. */
+const char *sysvmp_version(void);
+
+/* Levels of the log, the gravest first. */
+enum { SYSVMP_LOG_ERROR = 1, SYSVMP_LOG_WARNING, SYSVMP_LOG_INFO,
+    SYSVMP_LOG_DEBUG };
+
+/*
+ * Has fn called with each line that the library has to say, which has no
+ * newline and is valid until fn returns.  NULL, the default, is silence.  It
+ * runs in the thread that made the call and must not call the library.
+ * Children inherit it.  Set it before other threads use the library.
+ */
+void sysvmp_set_log(void (*fn)(int level, const char *line, void *arg),
+    void *arg);
+
+/*
+ * Has fn asked before each sleep and after each signal in it; NULL, the
+ * default: no question.  Non-zero makes the call answer -EINTR, 0 lets it
+ * sleep on to its old deadline.  A signal between the question and the sleep
+ * is seen when the sleep ends.  Thread, children and setting as for
+ * sysvmp_set_log().
+ */
+void sysvmp_set_interrupt(int (*fn)(void *), void *arg);
+
+/* Processes */
+
+/*
+ * What a process runs; it returns the exit code, of which the system keeps 8
+ * bits.
+ */
+typedef int sysvmp_target(void *arg);
+
+/*
+ * Makes a process object that is not started.  fn(arg) will run in a forked
+ * child, which sees the memory of its parent as it was at the fork; fn NULL is
+ * for sysvmp_process_fork().  Returns 0, or a creation code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_process_create(struct sysvmp_process **out,
+    sysvmp_target *fn, void *arg);
+
+/*
+ * Names it; the name is copied.  Else it is Process-N, the N-th of its
+ * creator, or Process-N:M, the M-th of Process-N.  A child knows the name that
+ * it was started with.  Returns 0; -ENOMEM; -EINVAL, p or name is NULL.
+ */
+int sysvmp_process_set_name(struct sysvmp_process *p, const char *name);
+
+/*
+ * Whether its parent's exit terminates it instead of waiting for it.  Unset,
+ * it is what its creator is; the main program is none.  A daemon may have
+ * children.  Returns 0; -EALREADY, it was started; -ECHILD, another process
+ * created it; -EINVAL, p is NULL.
+ */
+int sysvmp_process_set_daemon(struct sysvmp_process *p, int daemon);
+
+/*
+ * Whether the kernel kills it by SIGKILL when its parent dies (Linux:
+ * PR_SET_PDEATHSIG).  Linux ties this to the THREAD that started the child:
+ * start it from one that lasts.  Default: no; a child outlives its parent and
+ * is told -EPIPE by its pipes.  Returns as sysvmp_process_set_daemon().
+ */
+int sysvmp_process_set_die_with_parent(struct sysvmp_process *p, int die);
+
+/*
+ * Gives it this end of a pipe, before its start: it will hold no other ends
+ * than those given.  An end may be given to many; when the last of them has
+ * started, the caller's copy is closed (and still wants its destroy), so that
+ * the child's death is end of file for the peer.  The handle's address is the
+ * same in the child: pass it in arg.  If start fails, nothing is given.
+ * Returns 0, also when repeated; -EALREADY, it was started; -ECHILD, another
+ * process created it; -EBADF, the end is closed here; -ENOMEM; -EINVAL, p or
+ * conn is NULL.
+ */
+SYSVMP_MUST_CHECK int sysvmp_process_give(struct sysvmp_process *p,
+    struct sysvmp_conn *conn);
+
+/*
+ * Forks, and runs the target in the child, whose stdin is /dev/null.  stdout
+ * and stderr are flushed before, and only these: flush any other stream with
+ * output pending, or the child's end, which flushes all, writes it again.
+ *
+ * When the target returns, the child's own daemons get SIGTERM, and SIGKILL
+ * five seconds later; then its other children are joined, all streams flushed,
+ * and it calls _exit(): the parent's atexit handlers do not run.  At the exit
+ * of the main program its children fare the same, and then it leaves.
+ *
+ * Returns 0; -EALREADY, it was started before; -ECHILD, another process
+ * created it; -EINVAL, p is NULL or has no target; or a creation code, and
+ * then it was not started and may be tried again.
+ */
+SYSVMP_MUST_CHECK int sysvmp_process_start(struct sysvmp_process *p);
+
+/*
+ * The same for a process without a target, as fork(2), for other run-times:
+ * the child goes on from here, with its parent's stdin, and should end by
+ * sysvmp_process_exit().  Returns the pid in the parent and 0 in the child;
+ * codes as sysvmp_process_start(), -EINVAL for one that has a target.
+ */
+SYSVMP_MUST_CHECK pid_t sysvmp_process_fork(struct sysvmp_process *p);
+
+/*
+ * Ends this process as a return of code from its target does; in the main
+ * program it is exit(code).  In a child, exit() itself would run the atexit
+ * handlers of its parent.
+ */
+SYSVMP_NORETURN void sysvmp_process_exit(int code);
+
+/*
+ * Waits until it has ended, and reaps it: this process only, never its own
+ * children or others of the caller.  Several threads may join it at once, and
+ * an ended one any number of times.  The parent, sysvmp_parent_process(), may
+ * be joined as well.  Returns 0; -ESRCH, it was not started; -ECHILD, neither
+ * child nor parent of this process; -EINVAL; or a waiting code.
+ */
+int sysvmp_process_join(struct sysvmp_process *p, int timeout_ms);
+
+/*
+ * Returns 1 if it runs, 0 before its start and after its end; -ECHILD, neither
+ * this process nor its child nor its parent; -EINVAL, p is NULL.
+ */
+int sysvmp_process_is_alive(struct sysvmp_process *p);
+
+/*
+ * Stores its exit code, 0 to 255, or -N if signal N killed it; without a join
+ * as well, and right also when somebody else reaped the child.  Returns 0;
+ * -ESRCH, it was not started; -EBUSY, it runs; -ECHILD, not a child of this
+ * process, or somebody else reaped it and it left no code (it was killed);
+ * -EINVAL, p or code is NULL.
+ */
+int sysvmp_process_exitcode(struct sysvmp_process *p, int *code);
+
+/*
+ * Its pid, also when it has ended; the system may use it anew after a join.
+ * -ESRCH, it was not started; -EINVAL, p is NULL.
+ */
+pid_t sysvmp_process_pid(const struct sysvmp_process *p);
+
+/* Its name, which is valid until set_name or destroy.  NULL for NULL. */
+const char *sysvmp_process_name(const struct sysvmp_process *p);
+
+/* 1 for a daemon, else 0; -EINVAL, p is NULL. */
+int sysvmp_process_daemon(const struct sysvmp_process *p);
+
+/*
+ * A descriptor (a pidfd) that poll(2) finds readable when the child, or the
+ * parent, has ended.  Ours: never close it; gone after destroy and exec.
+ * -ESRCH, it was not started; -ECHILD, neither child nor parent; -ENOSYS,
+ * there is none: Linux before 5.3, or no descriptor was left at its start;
+ * -EINVAL, p is NULL.
+ */
+int sysvmp_process_sentinel(const struct sysvmp_process *p);
+
+/*
+ * Sends it sig; terminate sends SIGTERM, kill SIGKILL.  They do not wait.
+ * Returns 0, also for one that has ended, whose pid is never hit; -ESRCH, it
+ * was not started; -ECHILD, neither child nor parent of this process; -EACCES,
+ * no permission; -EINVAL, p is NULL or there is no such signal.
+ */
+int sysvmp_process_signal(struct sysvmp_process *p, int sig);
+int sysvmp_process_terminate(struct sysvmp_process *p);
+int sysvmp_process_kill(struct sysvmp_process *p);
+
+/*
+ * Frees the object; in a child, its copy of its parent's.  Returns 0, also for
+ * NULL; -EBUSY, it runs or is borrowed, and nothing is freed.
+ */
+int sysvmp_process_destroy(struct sysvmp_process *p);
+
+/*
+ * The process that calls; in the main program, one named MainProcess.
+ * Borrowed: never destroy it.
+ */
+struct sysvmp_process *sysvmp_current_process(void);
+
+/*
+ * The process that started this one, which may be joined; NULL in the main
+ * program.  Borrowed: never destroy it.
+ */
+struct sysvmp_process *sysvmp_parent_process(void);
+
+/*
+ * Fills at most n places of list with the children of this process that run,
+ * and reaps those that have ended.  Borrowed: they are their creator's.
+ * Returns how many there are, which may be over n; -EINVAL, list is NULL and n
+ * is not 0.
+ */
+ssize_t sysvmp_active_children(struct sysvmp_process **list, size_t n);
+
+/* How many CPUs this process may use: 1 or more. */
+int sysvmp_cpu_count(void);
+
+/*
+ * Gives up all that this process holds, as its death would; the last to leave
+ * removes the objects from the kernel.  Its older handles answer -EBADF from
+ * then on, and still want their destroy; new objects are a new beginning.
+ * Children are left alone.  For a process about to exec, or to turn into a
+ * service; an exit leaves by itself.  No other thread may be in a call on an
+ * object.  Returns 0, also with nothing to leave; -EIDRM, all was removed
+ * under us, and is left all the same.
+ */
+int sysvmp_leave(void);
+
+/*
+ * Has fn(arg) run in each child forked from now on, by whatever fork, once it
+ * holds what it inherits; in the order of these calls, for good, in their
+ * children as well.  Returns 0; -ENOMEM; -EINVAL, fn is NULL.
+ */
+int sysvmp_at_fork(void (*fn)(void *), void *arg);
+
+/* Lock */
+
+/* Makes a lock, free.  Returns 0, or a creation code. */
+SYSVMP_MUST_CHECK int sysvmp_lock_create(struct sysvmp_lock **out);
+
+/*
+ * Takes the lock, waiting while another has it; not recursive.  A waiter does
+ * not starve.  A child does not hold what its parent locked, and a thread's
+ * end is not a death.  Returns
+ *   0                  the lock is held
+ *   SYSVMP_OWNER_DEAD  the lock is held, but a holder ended, in whatever way,
+ *                      without releasing it: mend what it protects.  Each
+ *                      acquire says so until one who was told has released
+ *   or a waiting code, or a common code: it is not held.
+ */
+SYSVMP_MUST_CHECK int sysvmp_lock_acquire(struct sysvmp_lock *lock,
+    int timeout_ms);
+
+/*
+ * Releases it and wakes a waiter.  Any process or thread may, as in Python.
+ * Returns 0; -EOVERFLOW, it is free; -EPERM, another process holds it and the
+ * library was configured with --disable-fast-lock; or a common code.
+ */
+int sysvmp_lock_release(struct sysvmp_lock *lock);
+
+/* 1 while a live process holds it, else 0; or a common code. */
+int sysvmp_lock_locked(const struct sysvmp_lock *lock);
+
+/*
+ * The pid of its holder, 0 if it is free or its holder dead; or a common code.
+ * For display: it may have changed by the time it is looked at.
+ */
+pid_t sysvmp_lock_owner(const struct sysvmp_lock *lock);
+
+/*
+ * Frees this process's handle; the lock goes with the last.  Where this
+ * process holds it, that is a holder's end: the next is told
+ * SYSVMP_OWNER_DEAD.  No thread may be in a call on it.  NULL does nothing.
+ */
+void sysvmp_lock_destroy(struct sysvmp_lock *lock);
+
+/* RLock */
+
+/* Makes a recursive lock, free.  Returns 0, or a creation code. */
+SYSVMP_MUST_CHECK int sysvmp_rlock_create(struct sysvmp_rlock **out);
+
+/*
+ * As a lock's, but its holder is one thread of one process, which takes it
+ * again without waiting (0, also where the first was told SYSVMP_OWNER_DEAD)
+ * and releases it as often.  A thread that ends without releasing keeps it
+ * until its process ends.  Returns as sysvmp_lock_acquire(); -EOVERFLOW, it
+ * was taken too often to count.
+ */
+SYSVMP_MUST_CHECK int sysvmp_rlock_acquire(struct sysvmp_rlock *lock,
+    int timeout_ms);
+
+/*
+ * Takes back one acquire; with the last of them it is free and a waiter woken.
+ * Returns 0; -EPERM, another thread or process holds it; -EOVERFLOW, it is
+ * free; or a common code.
+ */
+int sysvmp_rlock_release(struct sysvmp_rlock *lock);
+
+/* As a lock's. */
+int sysvmp_rlock_locked(const struct sysvmp_rlock *lock);
+pid_t sysvmp_rlock_owner(const struct sysvmp_rlock *lock);
+void sysvmp_rlock_destroy(struct sysvmp_rlock *lock);
+
+/* Queue */
+
+/*
+ * Makes a queue of messages, strings of 0 or more bytes, which its processes
+ * put and get.  Each goes to exactly one get, whole; those of one thread stay
+ * in order; once put they outlive their sender.  It is full at maxsize
+ * messages (0, or 2^30 and more: no such number), and also when the kernel's
+ * own queue is full (kernel.msgmnb, 16,384 bytes by default, some of them
+ * headers).
+ *
+ * With SYSVMP_EOF, get answers -EPIPE when the queue is empty and no process
+ * may put any more.  A process may put until it closes or ends: so a consumer,
+ * and a parent that only starts others, closes first.
+ *
+ * Returns 0, or a creation code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_queue_create(struct sysvmp_queue **out,
+    size_t maxsize, unsigned flags);
+
+/*
+ * Puts a copy of len bytes, waiting while the queue is full.  Returns
+ *   0          the message is in, whatever happens to us
+ *   -EMSGSIZE  len is over SYSVMP_INLINE_MAX or a limit of the system
+ *   -EBADF     closed by this process, be it meanwhile
+ *   or a waiting code, or a common code: it is not in.
+ */
+SYSVMP_MUST_CHECK int sysvmp_queue_put(struct sysvmp_queue *q,
+    const void *buf, size_t len, int timeout_ms);
+
+/*
+ * Takes the first message into the size bytes at buf, waiting while there is
+ * none.  A process killed in it takes at most the one message with it that the
+ * call was about to return, for each of its threads.  Returns
+ *   a length   of the message taken
+ *   -EMSGSIZE  it is longer than size; nothing is taken, it stays first
+ *   -EPIPE     end of file, with SYSVMP_EOF: empty, and nobody may put
+ *   -EBADMSG   what arrived is no message of ours: the queue is broken here
+ *   or a waiting code, or a common code: nothing is taken.
+ */
+SYSVMP_MUST_CHECK ssize_t sysvmp_queue_get(struct sysvmp_queue *q, void *buf,
+    size_t size, int timeout_ms);
+
+/*
+ * Length in bytes of the first message, which stays; others may take it
+ * meanwhile.  -EAGAIN, there is none now; with SYSVMP_EOF -EPIPE, nor will
+ * there be; -EBADMSG, it is no message of ours; -ENOSYS, this kernel can't
+ * look without taking (no CONFIG_CHECKPOINT_RESTORE); or a common code.
+ */
+ssize_t sysvmp_queue_next_len(const struct sysvmp_queue *q);
+
+/*
+ * How many messages are in it; and, as 1 or 0, whether there is none, and
+ * whether a put would wait; or a common code.  Exact, but others may put and
+ * get meanwhile.  With maxsize 0 it is full when the kernel's queue has no
+ * room for an empty message.
+ */
+ssize_t sysvmp_queue_qsize(const struct sysvmp_queue *q);
+int sysvmp_queue_empty(const struct sysvmp_queue *q);
+int sysvmp_queue_full(const struct sysvmp_queue *q);
+
+/*
+ * This process, and children it forks later, put no more (-EBADF); get goes
+ * on, and what was put stays.  Returns 0, also when repeated; or a common
+ * code.
+ */
+int sysvmp_queue_close(struct sysvmp_queue *q);
+
+/*
+ * Frees this process's handle; the messages go with the last.  No thread may
+ * be in a call on it.  NULL does nothing.
+ */
+void sysvmp_queue_destroy(struct sysvmp_queue *q);
+
+/* Pipe */
+
+/*
+ * Makes a pipe: what is sent at one end is received at the other, in both
+ * directions; with SYSVMP_SIMPLEX, end[0] only receives and end[1] only sends.
+ * Messages as a queue's: bounded, whole, to one receiver, in the order of each
+ * sending thread.  The caller holds both ends until it gives them, closes them
+ * or ends.  As long as any process holds an end, be it the one that waits at
+ * the other, there is no end of file there: so give the ends away, or close
+ * those that are not used.  Returns 0; or a creation code, with both ends
+ * NULL.
+ */
+SYSVMP_MUST_CHECK int sysvmp_pipe_create(struct sysvmp_conn *end[2],
+    unsigned flags);
+
+/*
+ * Sends a copy of len bytes, waiting while the pipe is full.  Each call looks
+ * for a live holder of the other end; there is no SIGPIPE.  Returns
+ *   0          the message is in the pipe, whatever happens to us
+ *   -EPIPE     nobody holds the other end, or its last holder died meanwhile
+ *   -EMSGSIZE  len is over SYSVMP_INLINE_MAX or a limit of the system
+ *   -EBADF     closed here, be it meanwhile, not given here, or only receives
+ *   or a waiting code, or a common code: it is not in.
+ */
+SYSVMP_MUST_CHECK int sysvmp_conn_send(struct sysvmp_conn *c, const void *buf,
+    size_t len, int timeout_ms);
+
+/*
+ * Receives the next message into the size bytes at buf, waiting while there is
+ * none.  A kill in it: as sysvmp_queue_get().  Returns
+ *   a length   of the message taken
+ *   -EPIPE     end of file: nobody holds the other end, all was received
+ *   -EMSGSIZE  it is longer than size; nothing is taken, it stays first
+ *   -EBADMSG   what arrived is no message of ours: the end is broken
+ *   -EBADF     closed here, be it meanwhile, not given here, or only sends
+ *   or a waiting code, or a common code: nothing is taken.
+ */
+SYSVMP_MUST_CHECK ssize_t sysvmp_conn_recv(struct sysvmp_conn *c, void *buf,
+    size_t size, int timeout_ms);
+
+/*
+ * Waits until recv need not wait: for a message or the end of file.  Takes
+ * nothing.  Returns 1; 0, neither came in time (never -EAGAIN or -ETIMEDOUT);
+ * -EINTR; -EBADMSG, the end is broken; -EBADF, also for an end that only
+ * sends; or a common code.
+ */
+int sysvmp_conn_poll(struct sysvmp_conn *c, int timeout_ms);
+
+/*
+ * Length in bytes of the first message, which stays.  -EAGAIN, there is none
+ * now; -EPIPE, nor will there be; else as sysvmp_queue_next_len(); -EBADF,
+ * also for an end that only sends.
+ */
+ssize_t sysvmp_conn_next_len(const struct sysvmp_conn *c);
+
+/*
+ * Whether the end is open here to receive; to send: 1, or 0, also when it was
+ * closed; or a common code other than -EBADF.  It is what the end is for, not
+ * whether there is a message or room.
+ */
+int sysvmp_conn_readable(const struct sysvmp_conn *c);
+int sysvmp_conn_writable(const struct sysvmp_conn *c);
+
+/*
+ * Closes the end in this process; when nobody else holds it, the other end's
+ * calls are told, also those asleep.  What was sent stays.  Any later call on
+ * it answers -EBADF, and it still wants its destroy.  Returns 0, also when
+ * repeated; or a common code.
+ */
+int sysvmp_conn_close(struct sysvmp_conn *c);
+
+/*
+ * Closes it if need be and frees this process's handle.  No thread may be in a
+ * call on it.  NULL does nothing.
+ */
+void sysvmp_conn_destroy(struct sysvmp_conn *c);
+
+#if defined(__GNUC__) || defined(__clang__)
+#    pragma GCC visibility pop
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SYSVMP_H */

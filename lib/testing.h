@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * testing.h: crash points, fault injection and counters of the test build
+ * (-DSYSVMP_TESTING).  No part of the installed library.
+ */
+#ifndef SYSVMP_TESTING_H
+#define SYSVMP_TESTING_H
+
+enum seam {
+    SEAM_SEMGET,
+    SEAM_SEMOP,    /* one that can't sleep, or need not */
+    SEAM_SEMWAIT,  /* one with a deadline, that may sleep */
+    SEAM_SEMCTL,
+    SEAM_MSGGET,
+    SEAM_MSGSND,
+    SEAM_MSGRCV,
+    SEAM_MSGCTL,
+    SEAM_SHMGET,
+    SEAM_SHMAT,
+    SEAM_SHMDT,
+    SEAM_SHMCTL,
+    SEAM_CALLS
+};
+
+/* SIGKILLs this process at the n-th crash point from now; 0: never. */
+void testing_crash_at(long n);
+/* Crash points passed since the last testing_crash_at(). */
+long testing_points(void);
+/* Where the last crash point passed was: "file:line". */
+const char *testing_where(void);
+
+/* Calls of the seam made by this process, by kind, and all of them. */
+extern unsigned long testing_calls[SEAM_CALLS];
+unsigned long testing_all_calls(void);
+
+/*
+ * Asked before each call of the seam: 0 lets it through, -errno makes it fail
+ * with that errno without being made.  The library retries after -EINTR.
+ */
+extern int (*testing_fault)(enum seam call);
+
+#endif /* SYSVMP_TESTING_H */
