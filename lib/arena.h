@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * arena.h: the shared memory of one program: the creator of its first object
+ * and all processes forked from there on.
+ *
+ * One sparse segment holds the tables (members, blocks, objects, process
+ * records) and, later, the heap.  It is attached once and inherited by fork,
+ * so it lies at one address in all members; inside it there are offsets only.
+ */
+#ifndef SYSVMP_ARENA_H
+#define SYSVMP_ARENA_H
+
+#include <sys/types.h>
+
+#include "shared.h"
+
+#define ARENA_MAGIC   UINT64_C(0x706d767379730a01)
+#define ARENA_VERSION 1u
+
+/* A table in the segment.  Written before the arena has a second member. */
+struct arena_table {
+    uint64_t offset;
+    uint32_t count;
+    uint32_t entry_size;
+};
+
+/* The first bytes of the segment. */
+struct arena_head {
+    uint64_t magic; /* these are written once, by the creator */
+    uint32_t version;
+    int32_t creator;
+    int64_t created; /* seconds since 1970, for display */
+    uint64_t size;
+    int32_t segment_id;
+    int32_t segment_key;
+    int32_t cradle_id;
+    int32_t cradle_key;
+    struct arena_table members;
+    struct arena_table blocks;
+    struct arena_table objects;
+    struct arena_table records;
+    uint64_t heap; /* offset: from here to the end */
+
+    /* By each child that has registered what it holds (PROTOCOL: cradle). */
+    _Alignas(64) _Atomic uint32_t registrations;
+    /* The journal of one: entry + 1 of the object being made or removed.
+     * Under the arena lock. */
+    _Alignas(64) _Atomic uint32_t pending;
+    /* Somebody left an object that no process refers to.  A hint. */
+    _Atomic uint32_t garbage;
+    /* Under the arena lock: no entry from here on was ever used. */
+    _Atomic uint32_t objects_high;
+    _Atomic uint32_t objects_used; /* under the arena lock; a hint */
+    _Atomic uint32_t objects_next; /* where to look for a free entry: a hint */
+    /* By whoever makes a process record; no two tags are alike for long. */
+    _Atomic uint32_t record_tag;
+};
+
+/* What a fork must not inherit; in a page that the kernel wipes for the
+ * child.  Written by this process alone. */
+struct self {
+    _Atomic uint64_t me; /* our owner id; 0: no member (yet, or any more) */
+    uint32_t seat;
+    _Atomic uint32_t *busy;  /* our seat's, in the segment */
+    uint8_t joined[512]; /* a bit for each block */
+};
+
+/* This process's view of an arena. */
+struct arena {
+    struct arena_head *head;
+    struct self *self;
+    int home;        /* id of the first block, which has the arena lock */
+    void *cradle;    /* attached only around a fork */
+    bool left;       /* by sysvmp_leave or exit */
+    int not_entered; /* why this child could not become a member, or 0 */
+};
+
+/* The arena of this process, or NULL.  Under the registry's mutex. */
+extern struct arena *arena_current;
+
+/* Makes the arena if there is none, and this process its first member. */
+int arena_ensure(struct arena **arena);
+int arena_lock(struct arena *arena);
+void arena_unlock(struct arena *arena);
+/* Removes everything from the kernel; the caller is the last member. */
+void arena_remove(struct arena *arena);
+/* What a call answers that found no `me`. */
+int arena_gone(const struct arena *arena);
+/* A random key that is not IPC_PRIVATE. */
+key_t arena_key(void);
+
+static inline void *
+arena_entry(const struct arena *arena, const struct arena_table *table,
+    uint32_t index)
+{
+    return (char *) arena->head + table->offset +
+        (size_t) index * table->entry_size;
+}
+
+static inline uint64_t
+arena_me(const struct arena *arena)
+{
+    return own_peek(&arena->self->me);
+}
+
+#endif /* SYSVMP_ARENA_H */

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * block.c: makes semaphore sets, cuts slots from them, and raises alive bits.
+ *
+ * A set is created under a key that is written down first, so a kill in
+ * between leaves a trace.  Slots are never reset by SETVAL, which would wipe
+ * the undos of living processes: what a former object left in a gate is a
+ * spurious token, and the counters are zero when they are freed.
+ */
+#include "internal.h"
+
+#include <sched.h>
+
+#include "block.h"
+#include "error.h"
+#include "member.h"
+#include "sysv.h"
+
+static struct block *
+block_at(const struct arena *arena, uint32_t i)
+{
+    return arena_entry(arena, &arena->head->blocks, i);
+}
+
+int
+block_semaphores(const struct arena *arena, uint32_t i)
+{
+    return shm_load(&block_at(arena, i)->semaphores);
+}
+
+int
+block_create(struct arena *arena, uint32_t i)
+{
+    struct block *block = block_at(arena, i);
+    struct sembuf unlocked = sem_operation(BLOCK_LOCK, 1, 0);
+    int id, error;
+
+    do {
+        key_t key = arena_key();
+
+        shm_store(&block->key, key);
+        shm_store(&block->state, BLOCK_INTENT);
+        id = sysv_sem_create(key, BLOCK_SEMAPHORES);
+    } while (id == -EEXIST);
+    if (id < 0) {
+        shm_store(&block->state, BLOCK_EMPTY);
+        return id;
+    }
+    error = sysv_semop(id, &unlocked, 1);
+    if (error < 0) {
+        sysv_sem_remove(id);
+        shm_store(&block->state, BLOCK_EMPTY);
+        return error;
+    }
+    shm_store(&block->semaphores, id);
+    shm_store(&block->slots, 0);
+    shm_store(&block->state, BLOCK_LIVE);
+    return 0;
+}
+
+void
+block_remove(struct arena *arena, uint32_t i)
+{
+    struct block *block = block_at(arena, i);
+    uint32_t state = shm_load(&block->state);
+    int id = shm_load(&block->semaphores);
+
+    if (state == BLOCK_EMPTY)
+        return;
+    if (state == BLOCK_INTENT)
+        id = sysv_sem_open(shm_load(&block->key));
+    /* For block 0 this ends the arena lock: nothing is written after it. */
+    if (id >= 0)
+        sysv_sem_remove(id);
+}
+
+/* The first of n free slots in a row, or -1. */
+static int
+find_run(uint64_t used, int n)
+{
+    uint64_t run = (UINT64_C(1) << n) - 1;
+
+    for (int slot = 0; slot + n <= BLOCK_SLOT_COUNT; slot++)
+        if ((used & (run << slot)) == 0)
+            return slot;
+    return -1;
+}
+
+int
+block_find(struct arena *arena, int n, uint32_t *i, int *slot)
+{
+    for (*i = 0; *i < arena->head->blocks.count; ++*i) {
+        struct block *block = block_at(arena, *i);
+
+        if (shm_load(&block->state) == BLOCK_INTENT) {
+            /* Its maker died: what there is goes, and it is made anew. */
+            block_remove(arena, *i);
+            shm_store(&block->state, BLOCK_EMPTY);
+        }
+        if (shm_load(&block->state) == BLOCK_EMPTY) {
+            int error = block_create(arena, *i);
+
+            if (error < 0)
+                return error;
+        }
+        *slot = find_run(shm_load(&block->slots), n);
+        if (*slot >= 0)
+            return 0;
+    }
+    return error_detail(-ENOSPC,
+        "no room for another object: this program has all %u semaphore sets "
+        "that it can have; destroy some objects",
+        arena->head->blocks.count);
+}
+
+static uint64_t
+slot_mask(int slot, int n)
+{
+    return ((UINT64_C(1) << n) - 1) << slot;
+}
+
+void
+block_take(struct arena *arena, uint32_t i, int slot, int n)
+{
+    shm_or(&block_at(arena, i)->slots, slot_mask(slot, n));
+}
+
+void
+block_free(struct arena *arena, uint32_t i, int slot, int n)
+{
+    shm_and(&block_at(arena, i)->slots, ~slot_mask(slot, n));
+}
+
+bool
+block_joined(const struct arena *arena, uint32_t i)
+{
+    return (arena->self->joined[i / 8] & (1u << (i % 8))) != 0;
+}
+
+int
+block_join(struct arena *arena, uint32_t i)
+{
+    int error;
+
+    if (block_joined(arena, i))
+        return 0;
+    /* The seat is ours in the home block; here a dying predecessor's bit may
+     * still be up for a moment, as its undo goes set by set. */
+    while ((error = member_raise(block_semaphores(arena, i),
+                arena->self->seat, NULL, 0)) == -EBUSY)
+        sched_yield();
+    if (error == 0)
+        arena->self->joined[i / 8] |= (uint8_t) (1u << (i % 8));
+    return error;
+}
+
+void
+block_leave(struct arena *arena, uint32_t i)
+{
+    uint32_t seat = arena->self->seat;
+    struct sembuf lower =
+        sem_operation(alive_semaphore(seat), -alive_bit(seat), SEM_UNDO);
+
+    if (!block_joined(arena, i))
+        return;
+    (void) sysv_semop(block_semaphores(arena, i), &lower, 1);
+    arena->self->joined[i / 8] &= (uint8_t) ~(1u << (i % 8));
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * block.h: semaphore sets.  Each carries the alive bits of the processes that
+ * use it beside the semaphores of the objects cut from it: a death is undone
+ * set by set, so a bell can only be trusted with the alive bits of its own.
+ *
+ * A slot is a counter (of holders, or the like) and a gate.  They are apart
+ * because a bell may outlive its object, in a process that has closed its
+ * handle but not destroyed it: when the slot is used again, the bell rings at
+ * a gate, where a token too many is harmless, and never changes a count.
+ */
+#ifndef SYSVMP_BLOCK_H
+#define SYSVMP_BLOCK_H
+
+#include "arena.h"
+
+enum {
+    BLOCK_LOCK = 0,      /* the arena lock, in block 0 */
+    BLOCK_ALIVE = 1,     /* 15 members a semaphore, one bit each */
+    BLOCK_ALIVE_EACH = 15,
+    BLOCK_ALIVE_COUNT = 70,
+    BLOCK_COUNTERS = BLOCK_ALIVE + BLOCK_ALIVE_COUNT,
+    BLOCK_SLOT_COUNT = 36,
+    BLOCK_GATES = BLOCK_COUNTERS + BLOCK_SLOT_COUNT,
+    BLOCK_SEMAPHORES = BLOCK_GATES + BLOCK_SLOT_COUNT
+};
+
+enum { BLOCK_EMPTY, BLOCK_INTENT, BLOCK_LIVE };
+
+/* In the segment; all under the arena lock. */
+struct block {
+    _Atomic uint32_t state;
+    _Atomic int32_t key;
+    _Atomic int32_t semaphores; /* the set's id */
+    uint32_t reserved;
+    _Atomic uint64_t slots; /* a bit for each slot in use */
+};
+
+/* Makes block i.  -ENOSPC, -ENOMEM, -EACCES, -ENOSYS. */
+int block_create(struct arena *arena, uint32_t i);
+void block_remove(struct arena *arena, uint32_t i);
+int block_semaphores(const struct arena *arena, uint32_t i);
+/* Finds n slots in a row, makes a block where there are none, and takes
+ * nothing yet: the caller writes its intent first. */
+int block_find(struct arena *arena, int n, uint32_t *i, int *slot);
+void block_take(struct arena *arena, uint32_t i, int slot, int n);
+void block_free(struct arena *arena, uint32_t i, int slot, int n);
+/* Raises this process's alive bit in block i, if it is not up. */
+int block_join(struct arena *arena, uint32_t i);
+/* Lowers it; by leave.c alone. */
+void block_leave(struct arena *arena, uint32_t i);
+bool block_joined(const struct arena *arena, uint32_t i);
+
+static inline int
+alive_semaphore(uint32_t seat)
+{
+    return BLOCK_ALIVE + (int) (seat / BLOCK_ALIVE_EACH);
+}
+
+static inline int
+alive_bit(uint32_t seat)
+{
+    return 1 << (seat % BLOCK_ALIVE_EACH);
+}
+
+#endif /* SYSVMP_BLOCK_H */

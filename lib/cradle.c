@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * cradle.c: the window between fork and registration.
+ *
+ * The child registers what it holds, raises `registrations`, detaches, in
+ * this order.  The judge reads registrations, the count, the attachments, and
+ * registrations again: a child that left the cradle between the second and
+ * the third step has raised registrations before the fourth.  Counting the
+ * attachments of the arena itself instead gives false ends of file: a member
+ * that dies or execs masks a child on its way.
+ */
+#include "internal.h"
+
+#include "cradle.h"
+#include "sysv.h"
+
+int
+cradle_create(struct arena *arena)
+{
+    int id;
+
+    arena->head->cradle_id = -1;
+    do {
+        arena->head->cradle_key = arena_key();
+        id = sysv_shm_create(arena->head->cradle_key, 1);
+    } while (id == -EEXIST);
+    arena->head->cradle_id = id;
+    return id < 0 ? id : 0;
+}
+
+int
+cradle_attach(struct arena *arena)
+{
+    int error;
+
+    arena->cradle = sysv_shm_attach(arena->head->cradle_id, &error);
+    return error;
+}
+
+void
+cradle_detach(struct arena *arena)
+{
+    if (arena->cradle != NULL)
+        sysv_shm_detach(arena->cradle);
+    arena->cradle = NULL;
+}
+
+int
+cradle_nobody(const struct arena *arena, int semaphores, int first,
+    int second)
+{
+    uint32_t before = shm_load(&arena->head->registrations);
+    int holders = sysv_sem_value(semaphores, first);
+    int attached;
+
+    if (holders == 0 && second >= 0)
+        holders = sysv_sem_value(semaphores, second);
+    if (holders != 0)
+        return holders < 0 ? holders : 0;
+    attached = sysv_shm_attached(arena->head->cradle_id);
+    if (attached != 0)
+        return attached < 0 ? attached : -EINPROGRESS;
+    if (shm_load(&arena->head->registrations) != before)
+        return -EINPROGRESS;
+    return 1;
+}

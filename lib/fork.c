@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * fork.c: the pthread_atfork handlers.
+ *
+ * Before: the registry is locked, so that it is whole in the child and only
+ * one cradle attachment exists at a time; the cradle is attached.  After, in
+ * the parent: both are undone.  In the child: it becomes a member, registers
+ * what it holds, says so, and leaves the cradle, in this order (cradle.c has
+ * the reasons).  A child killed anywhere in between is detached by the kernel.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cradle.h"
+#include "fork.h"
+#include "hooks.h"
+#include "member.h"
+
+struct at_fork {
+    struct at_fork *next;
+    void (*fn)(void *);
+    void *arg;
+};
+
+_Thread_local const struct fork_plan *fork_plan;
+void (*fork_child_hook)(void);
+static struct at_fork *at_fork_first, **at_fork_last = &at_fork_first;
+
+static bool
+in_arena(const struct arena *arena)
+{
+    return arena != NULL && !arena->left;
+}
+
+static void
+prepare(void)
+{
+    struct guard guard = guard_enter();
+
+    registry_lock();
+    if (in_arena(arena_current) && cradle_attach(arena_current) < 0)
+        hooks_log(SYSVMP_LOG_WARNING,
+            "fork: no memory to attach the cradle; a peer may see a false "
+            "end of file if this process closes before the child has run");
+    guard_leave(&guard);
+}
+
+static void
+in_parent(void)
+{
+    struct guard guard = guard_enter();
+
+    if (in_arena(arena_current))
+        cradle_detach(arena_current);
+    registry_unlock();
+    guard_leave(&guard);
+}
+
+static bool
+planned(const struct fork_plan *plan, const struct handle *handle)
+{
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->given[i] == handle)
+            return true;
+    return false;
+}
+
+/* A child to which ends were given holds these, and no others. */
+static void
+keep_given(const struct fork_plan *plan)
+{
+    for (struct handle *h = registry; h != NULL; h = h->next) {
+        h->given = 0;
+        if (!h->end || planned(plan, h))
+            continue;
+        own_store(&h->closed, true); /* and so it inherits nothing */
+    }
+}
+
+static void
+enter(struct arena *arena)
+{
+    int error;
+
+    /* For kernels without MADV_WIPEONFORK. */
+    memset(arena->self, 0, sizeof(*arena->self));
+    error = member_enter(arena);
+    if (error == 0)
+        error = handle_inherit_all(arena);
+    if (error < 0) {
+        own_store(&arena->self->me, 0);
+        arena->not_entered = error;
+        hooks_log(SYSVMP_LOG_ERROR, "fork: the child can't join: %s",
+            sysvmp_strerror(error));
+    }
+    shm_add(&arena->head->registrations, 1);
+    cradle_detach(arena);
+}
+
+static void
+in_child(void)
+{
+    struct guard guard = guard_enter();
+    const struct fork_plan *plan = fork_plan;
+
+    registry_reset();
+    if (plan != NULL && plan->n > 0)
+        keep_given(plan);
+    if (in_arena(arena_current))
+        enter(arena_current);
+    if (fork_child_hook != NULL)
+        fork_child_hook();
+    guard_leave(&guard);
+    for (struct at_fork *at = at_fork_first; at != NULL; at = at->next)
+        at->fn(at->arg);
+}
+
+__attribute__((__constructor__)) static void
+install(void)
+{
+    pthread_atfork(prepare, in_parent, in_child);
+}
+
+int
+sysvmp_at_fork(void (*fn)(void *), void *arg)
+{
+    GUARDED;
+    struct at_fork *at;
+
+    if (fn == NULL)
+        return -EINVAL;
+    at = malloc(sizeof(*at));
+    if (at == NULL)
+        return -ENOMEM;
+    *at = (struct at_fork){ .fn = fn, .arg = arg };
+    registry_lock();
+    *at_fork_last = at;
+    at_fork_last = &at->next;
+    registry_unlock();
+    return 0;
+}

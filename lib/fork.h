@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * fork.h: what happens around every fork of the program, its own ones too.
+ */
+#ifndef SYSVMP_FORK_H
+#define SYSVMP_FORK_H
+
+#include "handle.h"
+
+/* What the child of the fork that this thread is about to make shall hold. */
+struct fork_plan {
+    struct handle **given; /* the ends it gets; none: it inherits all */
+    size_t n;
+};
+
+/* Set by process.c around its fork; NULL in a fork of the program's own. */
+extern _Thread_local const struct fork_plan *fork_plan;
+
+/* Called in each child once it is registered (process.c, child.c). */
+extern void (*fork_child_hook)(void);
+
+#endif /* SYSVMP_FORK_H */

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * handle.c: the registry, and the semaphore operations that make what this
+ * process holds known to the kernel.
+ *
+ * References are +1 with SEM_UNDO; a bell leaves the value as it is but adds
+ * one at our death.  Both are gathered into few calls.  A bell is undone only
+ * when its handle is destroyed: while it may be used, another thread may owe
+ * a wake-up.
+ */
+#include "internal.h"
+
+#include "block.h"
+#include "handle.h"
+#include "sysv.h"
+
+#define BATCH       60 /* below the kernel's limit that needs no allocation */
+#define HOLDING_MAX 8  /* operations of one holding at most */
+
+struct handle *registry;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+struct batch {
+    int semaphores;
+    size_t n;
+    struct sembuf operations[BATCH];
+};
+
+void
+registry_lock(void)
+{
+    pthread_mutex_lock(&mutex);
+}
+
+void
+registry_unlock(void)
+{
+    pthread_mutex_unlock(&mutex);
+}
+
+void
+registry_reset(void)
+{
+    pthread_mutex_init(&mutex, NULL);
+}
+
+void
+handle_add(struct handle *handle)
+{
+    handle->previous = NULL;
+    handle->next = registry;
+    if (registry != NULL)
+        registry->previous = handle;
+    registry = handle;
+}
+
+void
+handle_remove(struct handle *handle)
+{
+    if (handle->previous != NULL)
+        handle->previous->next = handle->next;
+    else
+        registry = handle->next;
+    if (handle->next != NULL)
+        handle->next->previous = handle->previous;
+    handle->magic = 0;
+}
+
+/*
+ * 32,767 exits have left as many tokens in a gate: the next bell would not
+ * fit.  One token stays, for whoever sleeps.
+ */
+static void
+drain(int semaphores, const struct sembuf *operations, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int semaphore = operations[i].sem_num;
+        int value = sysv_sem_value(semaphores, semaphore);
+        struct sembuf lower;
+
+        if (value < 16384)
+            continue;
+        lower = sem_operation(semaphore, -(value - 1), IPC_NOWAIT);
+        (void) sysv_semop(semaphores, &lower, 1);
+    }
+}
+
+static int
+batch_flush(struct batch *batch)
+{
+    int error = 0;
+
+    if (batch->n > 0)
+        error = sysv_semop(batch->semaphores, batch->operations, batch->n);
+    if (error == -ERANGE) {
+        drain(batch->semaphores, batch->operations, batch->n);
+        error = sysv_semop(batch->semaphores, batch->operations, batch->n);
+    }
+    batch->n = 0;
+    return error == -ERANGE ? -ENOSPC : error;
+}
+
+static int
+batch_for(struct batch *batch, int semaphores)
+{
+    int error = 0;
+
+    if (batch->semaphores != semaphores || batch->n + HOLDING_MAX > BATCH)
+        error = batch_flush(batch);
+    batch->semaphores = semaphores;
+    return error;
+}
+
+static void
+batch_add(struct batch *batch, int semaphore, int value, int flags)
+{
+    batch->operations[batch->n++] = sem_operation(semaphore, value, flags);
+}
+
+static void
+add_hold(struct batch *batch, const struct holding *h)
+{
+    for (int i = 0; i < 2; i++)
+        if (h->bells[i] >= 0) {
+            batch_add(batch, h->bells[i], 1, 0);
+            batch_add(batch, h->bells[i], -1, SEM_UNDO);
+        }
+    for (int i = 0; i < 2; i++)
+        if (h->references[i] >= 0)
+            batch_add(batch, h->references[i], 1, SEM_UNDO);
+}
+
+/* As the kernel would do it at our death: references first, then bells. */
+static void
+add_release(struct batch *batch, const struct holding *h)
+{
+    for (int i = 0; i < 2; i++)
+        if (h->references[i] >= 0)
+            batch_add(batch, h->references[i], -1, SEM_UNDO);
+    for (int i = 0; i < 2; i++)
+        if (h->bells[i] >= 0)
+            batch_add(batch, h->bells[i], 1, SEM_UNDO);
+}
+
+int
+handle_hold(struct handle *handle, struct holding *h)
+{
+    struct batch batch = { .semaphores = h->place.semaphores };
+
+    (void) handle;
+    add_hold(&batch, h);
+    return batch_flush(&batch);
+}
+
+void
+handle_drop(struct handle *handle, struct holding *h, int reference, int gate)
+{
+    struct sembuf drop[2] = {
+        sem_operation(h->references[reference], -1, SEM_UNDO),
+        sem_operation(gate, 1, 0),
+    };
+    int error;
+
+    (void) handle;
+    if (h->references[reference] < 0)
+        return;
+    error = sysv_semop(h->place.semaphores, drop, 2);
+    if (error == -ERANGE) /* the gate is full of tokens: enough of them */
+        (void) sysv_semop(h->place.semaphores, drop, 1);
+    h->references[reference] = -1;
+}
+
+void
+handle_release(struct handle *handle)
+{
+    struct arena *arena = handle->arena;
+    struct batch batch = { .n = 0 };
+
+    if (arena_me(arena) == 0)
+        return;
+    if (handle->give_up != NULL)
+        handle->give_up(handle);
+    for (int i = 0; i < handle->holdings; i++) {
+        (void) batch_for(&batch, handle->holding[i].place.semaphores);
+        add_release(&batch, &handle->holding[i]);
+    }
+    (void) batch_flush(&batch);
+    for (int i = 0; i < handle->holdings; i++)
+        object_unref(arena, &handle->holding[i].place);
+}
+
+void
+handle_forget(struct handle *handle)
+{
+    for (int i = 0; i < handle->holdings; i++)
+        for (int k = 0; k < 2; k++)
+            handle->holding[i].references[k] =
+                handle->holding[i].bells[k] = -1;
+}
+
+static int
+inherit(struct arena *arena, struct handle *handle, struct batch *batch)
+{
+    int error = 0;
+
+    own_store(&handle->receivers, 0);
+    own_store(&handle->senders, 0);
+    if (handle->arena != arena || own_load(&handle->closed)) {
+        /* What we never registered we must not give up, either. */
+        handle_forget(handle);
+        return 0;
+    }
+    for (int i = 0; i < handle->holdings && error == 0; i++) {
+        struct holding *h = &handle->holding[i];
+
+        error = block_join(arena, h->place.block);
+        if (error == 0)
+            error = batch_for(batch, h->place.semaphores);
+        add_hold(batch, h);
+    }
+    return error;
+}
+
+int
+handle_inherit_all(struct arena *arena)
+{
+    struct batch batch = { .n = 0 };
+    int error = 0;
+
+    for (struct handle *h = registry; h != NULL && error == 0; h = h->next)
+        error = inherit(arena, h, &batch);
+    return error < 0 ? error : batch_flush(&batch);
+}
+
+void
+handle_give_up_all(struct arena *arena)
+{
+    for (struct handle *h = registry; h != NULL; h = h->next)
+        if (h->arena == arena && h->give_up != NULL)
+            h->give_up(h);
+}
+
+void
+handle_abandon_all(struct arena *arena)
+{
+    struct batch batch = { .n = 0 };
+
+    for (struct handle *h = registry; h != NULL; h = h->next)
+        for (int i = 0; h->arena == arena && i < h->holdings; i++) {
+            (void) batch_for(&batch, h->holding[i].place.semaphores);
+            add_release(&batch, &h->holding[i]);
+        }
+    (void) batch_flush(&batch);
+}

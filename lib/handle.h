@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * handle.h: what this process holds.
+ *
+ * A handle is one process's memory for an object.  The registry lists all of
+ * them, so that a forked child can register what it inherits, and leaving can
+ * give everything up.  The registry's mutex is held across fork, and by all
+ * that create, destroy, close, start.
+ */
+#ifndef SYSVMP_HANDLE_H
+#define SYSVMP_HANDLE_H
+
+#include <stdatomic.h>
+
+#include "object.h"
+
+/* One object that a handle holds: references are counted in semaphores,
+ * bells ring at our death (PROTOCOL: {g,+1}{g,-1,SEM_UNDO}). */
+struct holding {
+    struct place place;
+    int references[2]; /* semaphores; -1: none (any more) */
+    int bells[2];
+};
+
+#define HANDLE_HOLDINGS 2
+
+struct handle {
+    uint32_t magic; /* the kind's own; 0 when destroyed */
+    _Atomic bool closed;
+    bool end;       /* of a pipe: can be given */
+    unsigned given; /* to so many children that are to be started */
+    _Atomic uint32_t receivers; /* threads of ours asleep in it */
+    _Atomic uint32_t senders;
+    /* Gives up what is held beside references and bells; or NULL. */
+    void (*give_up)(struct handle *handle);
+    struct arena *arena;
+    struct handle *previous, *next;
+    int holdings;
+    struct holding holding[HANDLE_HOLDINGS];
+};
+
+void registry_lock(void);
+void registry_unlock(void);
+/* After a fork, in the child. */
+void registry_reset(void);
+
+/* All under the registry's mutex. */
+extern struct handle *registry;
+
+void handle_add(struct handle *handle);
+void handle_remove(struct handle *handle);
+/* Registers holding h of a new handle: references and bells. */
+int handle_hold(struct handle *handle, struct holding *h);
+/* Drops one reference and wakes who sleeps at `gate`. */
+void handle_drop(struct handle *handle, struct holding *h, int reference,
+    int gate);
+/* Drops all references and bells; the objects go if these were the last. */
+void handle_release(struct handle *handle);
+/* In a child: registers every open handle of the arena. */
+int handle_inherit_all(struct arena *arena);
+/* For leave.c: gives up locks that are held; then, when we are dead, drops
+ * every reference and rings every bell. */
+void handle_give_up_all(struct arena *arena);
+void handle_abandon_all(struct arena *arena);
+/* In a child: it holds nothing of what this handle held in its parent. */
+void handle_forget(struct handle *handle);
+
+/* Is it ours, of this kind, and not destroyed? */
+static inline bool
+handle_valid(const struct handle *handle, uint32_t magic)
+{
+    return LIKELY(handle != NULL && handle->magic == magic);
+}
+
+#endif /* SYSVMP_HANDLE_H */

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * member.c: seats.
+ *
+ * A seat is claimed by raising its bit in the home block with SEM_UNDO; the
+ * kernel lowers it at death, however the process died.  A used seat whose bit
+ * is down is retired first: its generation goes up while it is dead, so an
+ * owner id that is still in some lock word can never mean the next holder.
+ * Retiring and claiming are under the arena lock.
+ */
+#include "internal.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "member.h"
+#include "sysv.h"
+
+struct member *
+member_at(const struct arena *arena, uint32_t seat)
+{
+    return arena_entry(arena, &arena->head->members, seat);
+}
+
+int
+member_raise(int semaphores, uint32_t seat, const struct sembuf *more,
+    size_t n)
+{
+    int semaphore = alive_semaphore(seat);
+    struct sembuf operations[5];
+    int value, error;
+
+    do {
+        value = sysv_sem_value(semaphores, semaphore);
+        if (value < 0)
+            return value;
+        if (value & alive_bit(seat))
+            return -EBUSY;
+        /* Only if the other bits are as we saw them: +bit would carry into
+         * the next one if ours were up. */
+        operations[0] = sem_operation(semaphore, -value, IPC_NOWAIT);
+        operations[1] = sem_operation(semaphore, 0, IPC_NOWAIT);
+        operations[2] = sem_operation(semaphore, value, 0);
+        operations[3] = sem_operation(semaphore, alive_bit(seat), SEM_UNDO);
+        if (value == 0)
+            operations[2] = operations[1];
+        if (n > 0)
+            operations[4] = more[0];
+        error = sysv_semop(semaphores, operations, 4 + n);
+    } while (error == -EAGAIN);
+    return error;
+}
+
+/* Is it free?  A used one whose bit is down is retired on the way. */
+static bool
+seat_free(struct member *member, bool alive)
+{
+    if (alive)
+        return false;
+    if (shm_load(&member->state) == MEMBER_USED) {
+        shm_add(&member->generation, 1);
+        shm_store(&member->state, MEMBER_FREE);
+    }
+    return true;
+}
+
+static int
+find_seat(const struct arena *arena, uint32_t *seat)
+{
+    unsigned short values[BLOCK_SEMAPHORES];
+    int error = sysv_sem_values(arena->home, values);
+
+    if (error < 0)
+        return error;
+    for (*seat = 0; *seat < MEMBERS_MAX; ++*seat)
+        if (seat_free(member_at(arena, *seat),
+                values[alive_semaphore(*seat)] & alive_bit(*seat)))
+            return 0;
+    return error_detail(-ENOSPC,
+        "no room for another process: this program has %d already, which is "
+        "as many as it can have at once", MEMBERS_MAX);
+}
+
+static void
+take_seat(struct arena *arena, uint32_t seat)
+{
+    struct member *member = member_at(arena, seat);
+
+    for (int i = 0; i < BUSY_WORDS; i++)
+        shm_store(&member->busy[i], 0);
+    if (shm_load(&member->generation) == 0)
+        shm_store(&member->generation, 1);
+    shm_store(&member->pid, getpid());
+    shm_store(&member->entered, (int64_t) time(NULL));
+    shm_store(&member->state, MEMBER_USED);
+    arena->self->seat = seat;
+    arena->self->busy = member->busy;
+}
+
+int
+member_enter(struct arena *arena)
+{
+    struct sembuf unlock = sem_operation(BLOCK_LOCK, 1, SEM_UNDO);
+    uint32_t seat;
+    int error = arena_lock(arena);
+
+    if (error < 0)
+        return error;
+    error = find_seat(arena, &seat);
+    if (error == 0) {
+        take_seat(arena, seat);
+        error = member_raise(arena->home, seat, &unlock, 1);
+    }
+    if (error < 0) {
+        arena_unlock(arena);
+        return error;
+    }
+    arena->self->joined[0] |= 1;
+    own_store(&arena->self->me,
+        owner_id(seat, shm_load(&member_at(arena, seat)->generation)));
+    return 0;
+}
+
+int
+member_dead(const struct arena *arena, int semaphores, uint64_t owner)
+{
+    uint32_t seat = owner_seat(owner);
+    int alive;
+
+    if (seat >= MEMBERS_MAX)
+        return 1; /* no such seat: nobody can be waiting to release it */
+    alive = sysv_sem_value(semaphores, alive_semaphore(seat));
+    if (alive < 0)
+        return alive;
+    if ((alive & alive_bit(seat)) == 0)
+        return 1;
+    return shm_load(&member_at(arena, seat)->generation) !=
+        owner >> OWNER_GENERATION_SHIFT;
+}
+
+int
+member_others(const struct arena *arena)
+{
+    unsigned short values[BLOCK_SEMAPHORES];
+    uint32_t seat = arena->self->seat;
+    int error = sysv_sem_values(arena->home, values);
+
+    if (error < 0)
+        return error;
+    if (arena_me(arena) != 0)
+        values[alive_semaphore(seat)] &= (unsigned short) ~alive_bit(seat);
+    for (int i = 0; i < BLOCK_ALIVE_COUNT; i++)
+        if (values[BLOCK_ALIVE + i] != 0)
+            return 1;
+    return 0;
+}

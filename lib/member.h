@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * member.h: the seats of the processes of an arena, and who of them is dead.
+ */
+#ifndef SYSVMP_MEMBER_H
+#define SYSVMP_MEMBER_H
+
+#include <sys/sem.h>
+
+#include "arena.h"
+#include "block.h"
+
+#define MEMBERS_MAX (BLOCK_ALIVE_COUNT * BLOCK_ALIVE_EACH)
+#define BUSY_WORDS  16
+
+enum { MEMBER_FREE, MEMBER_USED };
+
+/* A seat, in the segment. */
+struct member {
+    /* Raised under the arena lock while its last holder is dead and nobody
+     * has claimed it; never after a claim. */
+    _Atomic uint64_t generation;
+    _Atomic uint32_t state;  /* under the arena lock */
+    _Atomic int32_t pid;     /* for display: death is judged by the bit */
+    _Atomic int64_t entered; /* seconds since 1970, for display */
+    uint64_t reserved[5];
+    /* Operations of this process under way, by channel modulo 16.  On a line
+     * of their own, written by this process alone. */
+    _Alignas(64) _Atomic uint32_t busy[BUSY_WORDS];
+};
+
+/*
+ * An owner id: generation, seat and four bits that a lock word has for
+ * itself.  Never 0: generations begin with 1.
+ */
+#define OWNER_FLAGS      UINT64_C(0xf)
+#define OWNER_SEAT_SHIFT 4
+#define OWNER_GENERATION_SHIFT 16
+
+static inline uint64_t
+owner_id(uint32_t seat, uint64_t generation)
+{
+    return generation << OWNER_GENERATION_SHIFT |
+        (uint64_t) seat << OWNER_SEAT_SHIFT;
+}
+
+static inline uint32_t
+owner_seat(uint64_t owner)
+{
+    return (uint32_t) (owner >> OWNER_SEAT_SHIFT) & 0xfff;
+}
+
+struct member *member_at(const struct arena *arena, uint32_t seat);
+/* Claims a seat for this process and sets `me`. -ENOSPC: all are taken. */
+int member_enter(struct arena *arena);
+/* Raises a seat's alive bit and does `more` in the same step; -EBUSY: it is
+ * still up. */
+int member_raise(int semaphores, uint32_t seat, const struct sembuf *more,
+    size_t n);
+/* 1: the owner is dead; 0: alive; -EIDRM.  Judged in the lock's own block. */
+int member_dead(const struct arena *arena, int semaphores, uint64_t owner);
+/* Is somebody else alive in the home block?  1, 0, or a code. */
+int member_others(const struct arena *arena);
+
+#endif /* SYSVMP_MEMBER_H */

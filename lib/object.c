@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * object.c: makes and removes objects, under the arena lock.
+ *
+ * An object is entered before it exists: its entry says what it will be,
+ * under which key and in which slots; only then are they taken.  The head's
+ * journal of one names the entry that is being changed, so whoever takes the
+ * lock after a death in the middle undoes it first.  Every step of undoing
+ * can be done twice.
+ */
+#include "internal.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "block.h"
+#include "cradle.h"
+#include "error.h"
+#include "object.h"
+#include "sysv.h"
+
+static struct object *
+object_at(const struct arena *arena, uint32_t i)
+{
+    return arena_entry(arena, &arena->head->objects, i);
+}
+
+static void
+remove_queue(struct object *object)
+{
+    int id = shm_load(&object->queue);
+    key_t key = shm_load(&object->key);
+
+    if (id < 0 && key != IPC_PRIVATE)
+        id = sysv_msg_open(key); /* a kill between msgget and its note */
+    if (id >= 0)
+        sysv_msg_remove(id);
+}
+
+/* Removes entry i, whatever state it is in. */
+static void
+remove_entry(struct arena *arena, uint32_t i)
+{
+    struct object *object = object_at(arena, i);
+
+    if (shm_load(&object->state) == OBJECT_EMPTY)
+        return;
+    remove_queue(object);
+    block_free(arena, shm_load(&object->block), shm_load(&object->slot),
+        shm_load(&object->slots));
+    shm_add(&object->generation, 1);
+    shm_store(&object->state, OBJECT_EMPTY);
+    shm_sub(&arena->head->objects_used, 1);
+    shm_store(&arena->head->objects_next, i);
+}
+
+/* Takes the arena lock and undoes what a dead holder had begun. */
+static int
+lock_objects(struct arena *arena)
+{
+    uint32_t pending;
+    int error = arena_lock(arena);
+
+    if (error < 0)
+        return error;
+    pending = shm_load(&arena->head->pending);
+    if (pending != 0) {
+        remove_entry(arena, pending - 1);
+        shm_store(&arena->head->pending, 0);
+    }
+    return 0;
+}
+
+/* Does nobody refer to it, and is nobody on the way to?  As
+ * cradle_nobody(). */
+static int
+unreferenced(const struct arena *arena, const struct object *object)
+{
+    int second = shm_load(&object->references[1]);
+
+    return cradle_nobody(arena,
+        block_semaphores(arena, shm_load(&object->block)),
+        shm_load(&object->references[0]), second != 0 ? second : -1);
+}
+
+/* Removes entry i if nobody refers to it; the arena is locked. */
+static void
+collect(struct arena *arena, uint32_t i)
+{
+    struct object *object = object_at(arena, i);
+    int nobody;
+
+    if (shm_peek(&object->state) != OBJECT_LIVE)
+        return;
+    nobody = unreferenced(arena, object);
+    if (nobody == -EINPROGRESS)
+        shm_store(&arena->head->garbage, 1); /* a child may be its last */
+    if (nobody != 1)
+        return;
+    shm_store(&arena->head->pending, i + 1);
+    remove_entry(arena, i);
+    shm_store(&arena->head->pending, 0);
+}
+
+/* Removes all that nobody refers to: what the killed have left. */
+static void
+sweep(struct arena *arena)
+{
+    shm_store(&arena->head->garbage, 0);
+    for (uint32_t i = 0; i < shm_load(&arena->head->objects_high); i++)
+        collect(arena, i);
+}
+
+static int
+find_entry(struct arena *arena, uint32_t *index)
+{
+    uint32_t count = arena->head->objects.count;
+    uint32_t high = shm_load(&arena->head->objects_high);
+    uint32_t start = shm_load(&arena->head->objects_next);
+
+    if (shm_load(&arena->head->objects_used) < high)
+        for (uint32_t i = 0; i < high; i++) {
+            *index = (start + i) % high;
+            if (shm_peek(&object_at(arena, *index)->state) == OBJECT_EMPTY)
+                return 0;
+        }
+    *index = high;
+    if (high < count) {
+        shm_store(&arena->head->objects_high, high + 1);
+        return 0;
+    }
+    return error_detail(-ENOSPC,
+        "no room for another object: this program has %u already, which is "
+        "as many as it can have; destroy some", count);
+}
+
+/* Writes the intent; from here on a death is undone from the journal. */
+static void
+intend(struct arena *arena, const struct object_wish *wish, uint32_t index,
+    uint32_t block, int slot)
+{
+    struct object *object = object_at(arena, index);
+
+    shm_store(&arena->head->pending, index + 1);
+    shm_store(&object->kind, (uint32_t) wish->kind);
+    shm_store(&object->key, IPC_PRIVATE);
+    shm_store(&object->queue, -1);
+    shm_store(&object->block, block);
+    shm_store(&object->slot, (uint16_t) slot);
+    shm_store(&object->slots, (uint16_t) wish->slots);
+    for (int i = 0; i < 2; i++)
+        shm_store(&object->references[i],
+            (uint16_t) (wish->references[i] < 0
+                    ? 0
+                    : BLOCK_COUNTERS + slot + wish->references[i]));
+    shm_store(&object->creator, getpid());
+    shm_store(&object->created, (int64_t) time(NULL));
+    shm_store(&object->limit, wish->limit);
+    shm_add(&arena->head->objects_used, 1);
+    shm_store(&object->state, OBJECT_INTENT);
+    block_take(arena, block, slot, wish->slots);
+}
+
+static int
+make_queue(struct object *object)
+{
+    int id;
+
+    do {
+        key_t key = arena_key();
+
+        shm_store(&object->key, key);
+        id = sysv_msg_create(key);
+        if (id < 0)
+            shm_store(&object->key, IPC_PRIVATE);
+    } while (id == -EEXIST);
+    if (id >= 0)
+        shm_store(&object->queue, id);
+    return id < 0 ? id : 0;
+}
+
+static void
+clear_words(struct object *object)
+{
+    struct channel_words *words = &object->channel;
+
+    /* As large as any: an entry is used for one kind after another. */
+    shm_store(&words->sent, 0);
+    shm_store(&words->receive.sleepers, 0);
+    shm_store(&words->receive.token, 0);
+    shm_store(&words->receive.least, 0);
+    shm_store(&words->received, 0);
+    shm_store(&words->send.sleepers, 0);
+    shm_store(&words->send.token, 0);
+    shm_store(&words->send.least, 0);
+}
+
+static int
+create_locked(struct arena *arena, const struct object_wish *wish,
+    struct place *place)
+{
+    uint32_t block;
+    int slot;
+    int error = find_entry(arena, &place->index);
+
+    if (error < 0)
+        return error;
+    error = block_find(arena, wish->slots, &block, &slot);
+    if (error < 0)
+        return error;
+    intend(arena, wish, place->index, block, slot);
+    place->object = object_at(arena, place->index);
+    clear_words(place->object);
+    if (wish->queue)
+        error = make_queue(place->object);
+    if (error == 0)
+        error = block_join(arena, block);
+    if (error < 0) {
+        remove_entry(arena, place->index);
+        shm_store(&arena->head->pending, 0);
+        return error;
+    }
+    place->block = block;
+    place->semaphores = block_semaphores(arena, block);
+    place->counter = BLOCK_COUNTERS + slot;
+    place->gate = BLOCK_GATES + slot;
+    place->queue = shm_load(&place->object->queue);
+    shm_store(&place->object->state, OBJECT_LIVE);
+    return 0;
+}
+
+int
+object_create(struct arena *arena, const struct object_wish *wish,
+    struct place *place)
+{
+    int error = lock_objects(arena);
+
+    if (error < 0)
+        return error;
+    if (shm_load(&arena->head->garbage) != 0)
+        sweep(arena);
+    error = create_locked(arena, wish, place);
+    if (error == -ENOSPC) {
+        sweep(arena);
+        error = create_locked(arena, wish, place);
+    }
+    if (error < 0)
+        arena_unlock(arena);
+    return error;
+}
+
+void
+object_commit(struct arena *arena)
+{
+    shm_store(&arena->head->pending, 0);
+    arena_unlock(arena);
+}
+
+void
+object_abandon(struct arena *arena, const struct place *place)
+{
+    remove_entry(arena, place->index);
+    shm_store(&arena->head->pending, 0);
+    arena_unlock(arena);
+}
+
+void
+object_unref(struct arena *arena, const struct place *place)
+{
+    /* Somebody else may have removed it meanwhile, and made another in its
+     * place: that one is removed only if nobody refers to it, either. */
+    if (unreferenced(arena, place->object) == 0 || lock_objects(arena) < 0)
+        return;
+    collect(arena, place->index);
+    arena_unlock(arena);
+}
+
+void
+object_remove_all(struct arena *arena)
+{
+    for (uint32_t i = 0; i < shm_load(&arena->head->objects_high); i++) {
+        struct object *object = object_at(arena, i);
+
+        if (shm_peek(&object->state) != OBJECT_EMPTY)
+            remove_queue(object);
+    }
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * record.h: where a child notes its exit code, so that its parent knows it
+ * even when somebody else has reaped the child.
+ */
+#ifndef SYSVMP_RECORD_H
+#define SYSVMP_RECORD_H
+
+#include "arena.h"
+
+struct record {
+    _Atomic uint64_t owner; /* the parent's owner id; 0: free */
+    /* Tag of this use in the high half, then whether the code is noted, then
+     * the code: one word, so a child of a former use can't write here. */
+    _Atomic uint64_t note;
+};
+
+/* A record in use: none where arena is NULL. */
+struct record_ref {
+    struct arena *arena;
+    uint32_t index;
+    uint32_t tag;
+};
+
+int record_create(struct arena *arena, struct record_ref *ref);
+void record_note(const struct record_ref *ref, int code);
+/* true: the child has noted its code. */
+bool record_read(const struct record_ref *ref, int *code);
+void record_free(struct record_ref *ref);
+
+#endif /* SYSVMP_RECORD_H */
