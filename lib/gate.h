@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * gate.h: the place to sleep, and to wake who sleeps there.
+ *
+ * A gate is a semaphore of an object's block, and a few words in its entry.
+ * What it waits for (a message, room) is known to the caller alone.
+ */
+#ifndef SYSVMP_GATE_H
+#define SYSVMP_GATE_H
+
+#include <sys/types.h>
+
+#include "deadline.h"
+#include "object.h"
+
+struct gate {
+    struct gate_words *words;
+    int semaphores;
+    int semaphore;
+    int retry; /* semaphore of a gate whose sleepers differ; -1: all alike */
+};
+
+struct gate_wait {
+    /* What came of it, or a code; -EAGAIN: nothing yet; -EINPROGRESS: nothing
+     * yet, and no bell will ring for it: look again soon.  woken: a token was
+     * taken, so a hint must not be trusted. */
+    ssize_t (*look)(void *context, bool woken);
+    /* Is there something for others, too? */
+    bool (*more)(void *context);
+    /* With a retry semaphore: is there enough for one that needs so few
+     * bytes, though not for us? */
+    bool (*enough)(void *context, uint32_t bytes);
+    uint32_t bytes; /* what we need */
+    void *context;
+};
+
+/*
+ * To be called after a change that sleepers wait for, and a full fence (each
+ * read-modify-write is one).  Two loads when nobody sleeps.
+ */
+void gate_post(const struct gate *gate);
+
+static inline void
+gate_wake(const struct gate *gate)
+{
+    if (UNLIKELY(shm_load(&gate->words->sleepers) > 0))
+        gate_post(gate);
+}
+
+/* Looks, and sleeps between looks, until there is something or the deadline
+ * has passed.  -EAGAIN or -ETIMEDOUT then; -EINTR; -EIDRM. */
+ssize_t gate_sleep(const struct gate *gate, const struct gate_wait *wait,
+    struct deadline *deadline);
+
+#endif /* SYSVMP_GATE_H */

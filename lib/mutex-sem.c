@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * mutex-sem.c: the plain lock: one semop an acquire, one a release.
+ *
+ * LOCK is 1 when free and taken with SEM_UNDO, so a holder's death frees it.
+ * DIRTY goes up in the same step, without undo, and down at release: where
+ * LOCK is free but DIRTY is up, the last holder died.  The kernel keeps the
+ * order of the waiters.  The word holds the owner, for display and for the
+ * check that only the holder releases: an undo can't be handed over.
+ *
+ * Why nobody sleeps for ever: the sleep is in semtimedop on LOCK itself, and
+ * a release as well as a death raises LOCK.
+ */
+#include "internal.h"
+
+#include "error.h"
+#include "mutex.h"
+#include "sysv.h"
+
+#ifdef SYSVMP_PLAIN_LOCK
+
+enum { REFERENCE, LOCK, DIRTY, SLOTS }; /* counters */
+
+const struct object_wish mutex_wish = {
+    .slots = SLOTS,
+    .references = { REFERENCE, -1 },
+};
+
+/* A slot may have been used before: what is in it is taken out first. */
+static int
+set_value(int semaphores, int semaphore, int wanted)
+{
+    int value = sysv_sem_value(semaphores, semaphore);
+    struct sembuf change;
+
+    if (value < 0)
+        return value;
+    change = sem_operation(semaphore, wanted - value, IPC_NOWAIT);
+    return value == wanted ? 0 : sysv_semop(semaphores, &change, 1);
+}
+
+int
+mutex_prepare(struct mutex *mutex)
+{
+    int counter = mutex->handle.holding[0].place.counter;
+    int error;
+
+    mutex->lock = counter + LOCK;
+    mutex->dirty = counter + DIRTY;
+    shm_store(&mutex->words->word, 0);
+    error = set_value(mutex->semaphores, mutex->lock, 1);
+    return error < 0 ? error
+                     : set_value(mutex->semaphores, mutex->dirty, 0);
+}
+
+uint64_t
+mutex_owner(const struct mutex *mutex)
+{
+    return shm_load(&mutex->words->word);
+}
+
+/* The lock is free, but a holder died with it. */
+static int
+take_over(struct mutex *mutex)
+{
+    struct sembuf take[3] = {
+        sem_operation(mutex->lock, -1, SEM_UNDO | IPC_NOWAIT),
+        sem_operation(mutex->dirty, -1, IPC_NOWAIT),
+        sem_operation(mutex->dirty, 1, 0),
+    };
+    int error = sysv_semop(mutex->semaphores, take, 3);
+
+    return error == 0 ? SYSVMP_OWNER_DEAD : error;
+}
+
+static int
+acquire(struct mutex *mutex, struct deadline *deadline)
+{
+    struct sembuf take[3] = {
+        sem_operation(mutex->lock, -1, SEM_UNDO),
+        sem_operation(mutex->dirty, 0, IPC_NOWAIT),
+        sem_operation(mutex->dirty, 1, 0),
+    };
+
+    for (;;) {
+        int result =
+            sysv_semwait(mutex->semaphores, take, 3, deadline);
+
+        if (result != -EAGAIN)
+            return result;
+        result = take_over(mutex);
+        if (result != -EAGAIN)
+            return result;
+        if (deadline_left(deadline) == 0)
+            return deadline_code(deadline);
+    }
+}
+
+int
+mutex_acquire_slow(struct mutex *mutex, int timeout_ms)
+{
+    struct deadline deadline = DEADLINE(timeout_ms);
+    uint64_t me = own_load(&mutex->self->me);
+    int result;
+
+    if (me == 0)
+        return arena_gone(mutex->handle.arena);
+    result = acquire(mutex, &deadline);
+    if (result >= 0)
+        shm_store(&mutex->words->word, me);
+    return result;
+}
+
+static int
+unlock(struct mutex *mutex, bool clean)
+{
+    struct sembuf give[2] = {
+        sem_operation(mutex->lock, 1, SEM_UNDO),
+        sem_operation(mutex->dirty, -1, IPC_NOWAIT),
+    };
+
+    return sysv_semop(mutex->semaphores, give, clean ? 2 : 1);
+}
+
+int
+mutex_release_slow(struct mutex *mutex)
+{
+    uint64_t me = own_load(&mutex->self->me);
+    uint64_t owner;
+    int held;
+
+    if (me == 0)
+        return arena_gone(mutex->handle.arena);
+    owner = shm_load(&mutex->words->word);
+    /* Of two threads that release at once, one finds it changed. */
+    if (owner == me && shm_cas(&mutex->words->word, &owner, 0))
+        return unlock(mutex, true);
+    held = sysv_sem_value(mutex->semaphores, mutex->lock);
+    return held < 0 ? held : held == 0 ? -EPERM : -EOVERFLOW;
+}
+
+void
+mutex_give_up(struct mutex *mutex)
+{
+    uint64_t owner = own_load(&mutex->self->me);
+
+    if (shm_cas(&mutex->words->word, &owner, 0))
+        (void) unlock(mutex, false);
+}
+
+#endif /* SYSVMP_PLAIN_LOCK */

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * mutex.c: makes and destroys what Lock and RLock are built on; the two ways
+ * of locking are in mutex-word.c and mutex-sem.c.
+ */
+#include "internal.h"
+
+#include "arena.h"
+#include "error.h"
+#include "mutex.h"
+
+static void
+give_up(struct handle *handle)
+{
+    mutex_give_up((struct mutex *) handle);
+}
+
+static int
+create_in(struct arena *arena, struct mutex *mutex, enum object_kind kind)
+{
+    struct handle *handle = &mutex->handle;
+    struct holding *h = &handle->holding[0];
+    struct object_wish wish = mutex_wish;
+    int error;
+
+    wish.kind = kind;
+    error = object_create(arena, &wish, &h->place);
+    if (error < 0)
+        return error;
+    handle->arena = arena;
+    handle->give_up = give_up;
+    handle->holdings = 1;
+    h->references[0] = h->place.counter;
+    h->references[1] = -1;
+    h->bells[0] = h->place.gate;
+    h->bells[1] = -1;
+    mutex->self = arena->self;
+    mutex->words = &h->place.object->lock;
+    mutex->semaphores = h->place.semaphores;
+    error = mutex_prepare(mutex);
+    if (error == 0)
+        error = handle_hold(handle, h);
+    if (error < 0)
+        object_abandon(arena, &h->place);
+    else
+        object_commit(arena);
+    return error;
+}
+
+int
+mutex_create(struct mutex *mutex, enum object_kind kind, uint32_t magic)
+{
+    struct arena *arena;
+    int error;
+
+    registry_lock();
+    error = arena_ensure(&arena);
+    if (error == 0)
+        error = create_in(arena, mutex, kind);
+    if (error == 0) {
+        mutex->handle.magic = magic;
+        handle_add(&mutex->handle);
+    }
+    registry_unlock();
+    return error;
+}
+
+void
+mutex_destroy(struct mutex *mutex)
+{
+    registry_lock();
+    handle_release(&mutex->handle);
+    handle_remove(&mutex->handle);
+    registry_unlock();
+}
+
+pid_t
+mutex_holder(const struct mutex *mutex)
+{
+    const struct arena *arena = mutex->handle.arena;
+    uint64_t owner;
+    int dead;
+
+    if (arena_me(arena) == 0)
+        return arena_gone(arena);
+    owner = mutex_owner(mutex);
+    if (owner == 0)
+        return 0;
+    dead = member_dead(arena, mutex->semaphores, owner);
+    if (dead != 0)
+        return dead < 0 ? dead : 0;
+    return shm_load(&member_at(arena, owner_seat(owner))->pid);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * rlock.c: RLock: a mutex whose holder, one thread of one process, may take
+ * it again.
+ *
+ * Which process holds it is in shared memory; which of its threads, and how
+ * often, in the handle.  After a fork the child's copy says what was true of
+ * its parent; the holder that is noted with it tells that apart.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+
+#include "error.h"
+#include "mutex.h"
+
+#define RLOCK_MAGIC 0x524c434bu
+
+struct sysvmp_rlock {
+    struct mutex mutex;
+    _Atomic uint64_t thread; /* of this process, that holds it; 0: none */
+    _Atomic uint64_t holder; /* the process that wrote this: a child inherits
+                              * what was true of its parent */
+    unsigned depth;          /* by that thread */
+};
+
+static bool
+valid(const struct sysvmp_rlock *lock)
+{
+    return lock != NULL && handle_valid(&lock->mutex.handle, RLOCK_MAGIC);
+}
+
+/* A number for this thread that no other of this process ever has. */
+static uint64_t
+this_thread(void)
+{
+    static _Atomic uint64_t last;
+    static _Thread_local uint64_t mine;
+
+    if (mine == 0)
+        mine = own_add(&last, 1) + 1;
+    return mine;
+}
+
+static bool
+held_by_this_thread(const struct sysvmp_rlock *lock)
+{
+    return mutex_mine(&lock->mutex) &&
+        own_load(&lock->holder) == own_peek(&lock->mutex.self->me) &&
+        own_load(&lock->thread) == this_thread();
+}
+
+int
+sysvmp_rlock_create(struct sysvmp_rlock **out)
+{
+    GUARDED;
+    struct sysvmp_rlock *lock;
+    int error;
+
+    error_begin();
+    if (out == NULL)
+        return error_return(-EINVAL);
+    *out = NULL;
+    lock = calloc(1, sizeof(*lock));
+    if (lock == NULL)
+        return error_return(-ENOMEM);
+    error = mutex_create(&lock->mutex, OBJECT_RLOCK, RLOCK_MAGIC);
+    if (error < 0) {
+        free(lock);
+        return error_return(error);
+    }
+    *out = lock;
+    return 0;
+}
+
+int
+sysvmp_rlock_acquire(struct sysvmp_rlock *lock, int timeout_ms)
+{
+    int result;
+
+    if (UNLIKELY(!valid(lock) || timeout_ms < SYSVMP_FOREVER))
+        return error_return(-EINVAL);
+    if (held_by_this_thread(lock)) {
+        if (lock->depth == UINT32_MAX)
+            return error_return(-EOVERFLOW);
+        lock->depth++;
+        return 0;
+    }
+    result = mutex_acquire(&lock->mutex, timeout_ms);
+    if (result >= 0) {
+        lock->depth = 1;
+        own_store(&lock->thread, this_thread());
+        own_store(&lock->holder, own_peek(&lock->mutex.self->me));
+    }
+    return error_return(result);
+}
+
+int
+sysvmp_rlock_release(struct sysvmp_rlock *lock)
+{
+    if (UNLIKELY(!valid(lock)))
+        return error_return(-EINVAL);
+    if (arena_me(lock->mutex.handle.arena) == 0)
+        return error_return(arena_gone(lock->mutex.handle.arena));
+    if (!held_by_this_thread(lock))
+        return error_return(
+            mutex_owner(&lock->mutex) == 0 ? -EOVERFLOW : -EPERM);
+    if (--lock->depth > 0)
+        return 0;
+    /* Before the mutex is free: after, it may be another thread's. */
+    own_store(&lock->thread, 0);
+    return error_return(mutex_release(&lock->mutex));
+}
+
+int
+sysvmp_rlock_locked(const struct sysvmp_rlock *lock)
+{
+    pid_t owner = sysvmp_rlock_owner(lock);
+
+    return owner > 0 ? 1 : (int) owner;
+}
+
+pid_t
+sysvmp_rlock_owner(const struct sysvmp_rlock *lock)
+{
+    if (!valid(lock))
+        return error_return(-EINVAL);
+    return error_return(mutex_holder(&lock->mutex));
+}
+
+void
+sysvmp_rlock_destroy(struct sysvmp_rlock *lock)
+{
+    GUARDED;
+
+    if (!valid(lock))
+        return;
+    mutex_destroy(&lock->mutex);
+    free(lock);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * spin.c: whether to spin or to yield, and for how long.
+ *
+ * A wake-up costs 30 us on another CPU that is idle, so a spin of up to 20 us
+ * at most doubles what a wait costs, and mostly saves all of it.  On one CPU
+ * spinning only keeps the peer from running; giving it the CPU once or twice
+ * saves a sleep and a wake-up, two system calls each.
+ */
+#include "internal.h"
+
+#include <sched.h>
+#include <stdlib.h>
+
+#include "spin.h"
+
+#define DEFAULT_US  20
+#define LONGEST_US  1000000
+#define PENALTY_MAX 1024u
+#define YIELDS      2
+#define YIELD_NS    100000 /* more, and somebody else has used the time */
+
+/* Nanoseconds; 0: never.  From SYSVMP_SPIN_US and the number of CPUs. */
+static int64_t limit;
+static bool yields;
+
+__attribute__((__constructor__)) static void
+read_limit(void)
+{
+    const char *text = getenv("SYSVMP_SPIN_US");
+    char *end;
+    long us = DEFAULT_US;
+
+    if (text != NULL && *text != '\0') {
+        long wanted = strtol(text, &end, 10);
+
+        if (*end == '\0' && wanted >= 0 && wanted <= LONGEST_US)
+            us = wanted;
+    }
+    yields = us > 0;
+    limit = sysvmp_cpu_count() > 1 ? (int64_t) us * 1000 : 0;
+}
+
+static bool
+worth(struct spin_memory *memory)
+{
+    uint32_t skip = own_peek(&memory->skip);
+
+    if (skip == 0)
+        return true;
+    own_poke(&memory->skip, skip - 1); /* a lost update of threads is nothing */
+    return false;
+}
+
+bool
+spin_worth(struct spin_memory *memory)
+{
+    return limit > 0 && worth(memory);
+}
+
+bool
+spin_more(struct spin_run *run)
+{
+    cpu_relax();
+    if (++run->rounds % 32 != 0)
+        return true;
+    if (run->end == 0)
+        run->end = deadline_now() + limit;
+    return deadline_now() < run->end;
+}
+
+void
+spin_paid(struct spin_memory *memory)
+{
+    if (own_peek(&memory->penalty) != 0)
+        own_poke(&memory->penalty, 0);
+}
+
+void
+spin_in_vain(struct spin_memory *memory)
+{
+    uint32_t penalty = own_peek(&memory->penalty);
+
+    penalty = penalty == 0 ? 1 : penalty * 2;
+    if (penalty > PENALTY_MAX)
+        penalty = PENALTY_MAX;
+    own_poke(&memory->penalty, penalty);
+    own_poke(&memory->skip, penalty);
+}
+
+static bool
+spin_for(struct spin_memory *memory, bool (*there)(const void *),
+    const void *arg)
+{
+    struct spin_run run = { 0, 0 };
+
+    while (spin_more(&run))
+        if (there(arg)) {
+            spin_paid(memory);
+            return true;
+        }
+    spin_in_vain(memory);
+    return false;
+}
+
+static bool
+yield_for(struct spin_memory *memory, bool (*there)(const void *),
+    const void *arg)
+{
+    int64_t start = deadline_now();
+
+    for (int i = 0; i < YIELDS; i++) {
+        sched_yield();
+        if (there(arg)) {
+            if (deadline_now() - start < YIELD_NS)
+                spin_paid(memory);
+            else
+                spin_in_vain(memory);
+            return true;
+        }
+    }
+    spin_in_vain(memory);
+    return false;
+}
+
+bool
+spin_wait(struct spin *spin, bool (*there)(const void *), const void *arg)
+{
+    if (spin_worth(&spin->spinning))
+        return spin_for(&spin->spinning, there, arg);
+    if (yields && worth(&spin->yielding))
+        return yield_for(&spin->yielding, there, arg);
+    return false;
+}
