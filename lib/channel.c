@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * channel.c: makes and opens channels; what is asked of them without moving
+ * a message.  channel-send.c and channel-receive.c move them.
+ */
+#include "internal.h"
+
+#include "channel.h"
+#include "error.h"
+#include "member.h"
+#include "sysv.h"
+
+#define ROUSE_NS 200000 /* between rounds that wake our own sleepers */
+
+static const struct object_wish wish = {
+    .slots = CHANNEL_SLOTS,
+    .references = { CHANNEL_READERS, CHANNEL_WRITERS },
+    .queue = true,
+};
+
+int
+channel_create(struct arena *arena, enum object_kind kind, uint64_t limit,
+    struct place *place)
+{
+    struct object_wish mine = wish;
+
+    mine.kind = kind;
+    mine.limit = limit;
+    return object_create(arena, &mine, place);
+}
+
+/* The largest payload that can pass at all, once the queue is empty. */
+static int
+largest_payload(int queue, size_t *largest)
+{
+    struct sysv_queue_state state;
+    size_t body = sysv_msg_max();
+    int error = sysv_msg_state(queue, &state);
+
+    if (error < 0)
+        return error;
+    if (body > state.capacity)
+        body = state.capacity;
+    if (body < sizeof(struct message_header))
+        return error_detail(-ENOSPC,
+            "the kernel's queues are too small for any message: raise "
+            "kernel.msgmnb and kernel.msgmax");
+    *largest = body - sizeof(struct message_header);
+    if (*largest > SYSVMP_INLINE_MAX)
+        *largest = SYSVMP_INLINE_MAX;
+    return 0;
+}
+
+int
+channel_open(struct channel *channel, struct handle *handle,
+    const struct holding *h, uint64_t limit)
+{
+    const struct place *place = &h->place;
+
+    channel->handle = handle;
+    channel->self = handle->arena->self;
+    channel->words = &place->object->channel;
+    channel->queue = place->queue;
+    channel->semaphores = place->semaphores;
+    channel->readers = place->counter + CHANNEL_READERS;
+    channel->writers = place->counter + CHANNEL_WRITERS;
+    channel->busy = place->index % BUSY_WORDS;
+    channel->receive = (struct gate){ &channel->words->receive,
+        place->semaphores, place->gate + CHANNEL_RECEIVE, -1 };
+    channel->send = (struct gate){ &channel->words->send, place->semaphores,
+        place->gate + CHANNEL_SEND, place->gate + CHANNEL_RETRY };
+    channel->limit = limit;
+    return largest_payload(place->queue, &channel->largest);
+}
+
+ssize_t
+channel_messages(const struct channel *channel)
+{
+    struct sysv_queue_state state;
+    int error;
+
+    if (own_peek(&channel->self->me) == 0)
+        return arena_gone(channel->handle->arena);
+    error = sysv_msg_state(channel->queue, &state);
+    return error < 0 ? error : (ssize_t) state.messages;
+}
+
+int
+channel_full(const struct channel *channel)
+{
+    struct sysv_queue_state state;
+    int error;
+
+    if (own_peek(&channel->self->me) == 0)
+        return arena_gone(channel->handle->arena);
+    error = sysv_msg_state(channel->queue, &state);
+    if (error < 0)
+        return error;
+    return (channel->limit > 0 && state.messages >= channel->limit) ||
+        state.messages >= state.capacity ||
+        state.bytes + sizeof(struct message_header) > state.capacity;
+}
+
+static void
+rouse(const struct gate *gate)
+{
+    uint32_t sleepers = shm_load(&gate->words->sleepers);
+    struct sembuf all = sem_operation(gate->semaphore,
+        sleepers < 1024 ? (int) sleepers : 1024, 0);
+
+    if (sleepers > 0)
+        (void) sysv_semop(gate->semaphores, &all, 1);
+}
+
+/*
+ * Everybody who sleeps there is woken, until none of ours is left: one that
+ * was about to sleep, or whose token another process took, is reached in the
+ * next round.
+ */
+void
+channel_expel(struct channel *channel, bool receivers)
+{
+    struct handle *handle = channel->handle;
+    struct deadline round = DEADLINE(SYSVMP_FOREVER);
+
+    while (own_load(receivers ? &handle->receivers : &handle->senders) > 0) {
+        rouse(receivers ? &channel->receive : &channel->send);
+        deadline_nap(&round, ROUSE_NS);
+    }
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * queue.c: Queue: one channel, of which every process holds both ends.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+
+#include "channel.h"
+#include "error.h"
+
+#define QUEUE_MAGIC 0x51554555u
+#define LIMIT_MAX   (UINT64_C(1) << 30) /* the counts differ by less: see mend */
+
+enum { READING, WRITING };
+
+struct sysvmp_queue {
+    struct handle handle; /* first: the registry's */
+    struct channel channel;
+};
+
+static bool
+valid(const struct sysvmp_queue *q)
+{
+    return q != NULL && handle_valid(&q->handle, QUEUE_MAGIC);
+}
+
+static int
+create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
+{
+    struct handle *handle = &q->handle;
+    struct holding *h = &handle->holding[0];
+    int error = channel_create(arena, OBJECT_QUEUE, limit, &h->place);
+
+    if (error < 0)
+        return error;
+    handle->arena = arena;
+    handle->holdings = 1;
+    h->references[READING] = h->place.counter + CHANNEL_READERS;
+    h->references[WRITING] = h->place.counter + CHANNEL_WRITERS;
+    h->bells[0] = h->place.gate + CHANNEL_RECEIVE;
+    h->bells[1] = h->place.gate + CHANNEL_SEND;
+    error = channel_open(&q->channel, handle, h, limit);
+    if (error == 0)
+        error = handle_hold(handle, h);
+    if (error < 0) {
+        object_abandon(arena, &h->place);
+        return error;
+    }
+    object_commit(arena);
+    handle->magic = QUEUE_MAGIC;
+    handle_add(handle);
+    return 0;
+}
+
+int
+sysvmp_queue_create(struct sysvmp_queue **out, size_t maxsize, unsigned flags)
+{
+    GUARDED;
+    struct sysvmp_queue *q;
+    struct arena *arena;
+    int error;
+
+    error_begin();
+    if (out == NULL)
+        return error_return(-EINVAL);
+    *out = NULL;
+    if ((flags & ~SYSVMP_EOF) != 0)
+        return error_return(-EINVAL);
+    q = calloc(1, sizeof(*q));
+    if (q == NULL)
+        return error_return(-ENOMEM);
+    q->channel.tells_eof = (flags & SYSVMP_EOF) != 0;
+    registry_lock();
+    error = arena_ensure(&arena);
+    if (error == 0)
+        error = create_in(arena, q, maxsize < LIMIT_MAX ? maxsize : 0);
+    registry_unlock();
+    if (error < 0)
+        free(q);
+    else
+        *out = q;
+    return error_return(error);
+}
+
+int
+sysvmp_queue_put(struct sysvmp_queue *q, const void *buf, size_t len,
+    int timeout_ms)
+{
+    if (UNLIKELY(!valid(q) || (buf == NULL && len > 0) ||
+            len > (SIZE_MAX >> 1) || timeout_ms < SYSVMP_FOREVER))
+        return error_return(-EINVAL);
+    return error_return(channel_send(&q->channel, buf, len, timeout_ms));
+}
+
+ssize_t
+sysvmp_queue_get(struct sysvmp_queue *q, void *buf, size_t size,
+    int timeout_ms)
+{
+    if (UNLIKELY(!valid(q) || (buf == NULL && size > 0) ||
+            size > (SIZE_MAX >> 1) || timeout_ms < SYSVMP_FOREVER))
+        return error_return(-EINVAL);
+    return error_return_size(
+        channel_receive(&q->channel, buf, size, timeout_ms));
+}
+
+ssize_t
+sysvmp_queue_qsize(const struct sysvmp_queue *q)
+{
+    if (!valid(q))
+        return error_return(-EINVAL);
+    return error_return_size(channel_messages(&q->channel));
+}
+
+ssize_t
+sysvmp_queue_next_len(const struct sysvmp_queue *q)
+{
+    if (!valid(q))
+        return error_return(-EINVAL);
+    return error_return_size(
+        channel_next_len((struct channel *) &q->channel));
+}
+
+int
+sysvmp_queue_empty(const struct sysvmp_queue *q)
+{
+    ssize_t messages = sysvmp_queue_qsize(q);
+
+    return messages < 0 ? (int) messages : messages == 0;
+}
+
+int
+sysvmp_queue_full(const struct sysvmp_queue *q)
+{
+    if (!valid(q))
+        return error_return(-EINVAL);
+    return error_return(channel_full(&q->channel));
+}
+
+int
+sysvmp_queue_close(struct sysvmp_queue *q)
+{
+    GUARDED;
+
+    if (!valid(q))
+        return error_return(-EINVAL);
+    if (arena_me(q->handle.arena) == 0)
+        return error_return(arena_gone(q->handle.arena));
+    registry_lock();
+    if (!own_load(&q->channel.no_sends)) {
+        own_store(&q->channel.no_sends, true);
+        handle_drop(&q->handle, &q->handle.holding[0], WRITING,
+            q->channel.receive.semaphore);
+        channel_expel(&q->channel, false);
+    }
+    registry_unlock();
+    return 0;
+}
+
+void
+sysvmp_queue_destroy(struct sysvmp_queue *q)
+{
+    GUARDED;
+
+    if (!valid(q))
+        return;
+    registry_lock();
+    handle_release(&q->handle);
+    handle_remove(&q->handle);
+    registry_unlock();
+    free(q);
+}
