@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * child.c: the child's side: who it is, who its parent is, how it ends; and
+ * the end of every process that uses the library.
+ */
+#include "internal.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "fork.h"
+#include "leave.h"
+#include "process.h"
+
+static char main_name[] = "MainProcess";
+
+static struct sysvmp_process main_process = {
+    .magic = PROCESS_MAGIC,
+    .borrowed = true,
+    .name = main_name,
+    .pidfd = -1,
+};
+
+static struct sysvmp_process *current = &main_process;
+static struct sysvmp_process parent = { .pidfd = -1 };
+
+struct sysvmp_process *
+sysvmp_current_process(void)
+{
+    if (current->pid == 0) /* the main program, asked for the first time */
+        current->pid = getpid();
+    return current;
+}
+
+struct sysvmp_process *
+sysvmp_parent_process(void)
+{
+    GUARDED;
+
+    if (!process_valid(&parent))
+        return NULL;
+    if (parent.pidfd < 0 && getppid() == parent.pid) {
+        parent.pidfd = process_pidfd(parent.pid);
+        if (parent.pidfd >= 0 && getppid() != parent.pid) {
+            close(parent.pidfd); /* it ended meanwhile: this is another */
+            parent.pidfd = -1;
+        }
+    }
+    return &parent;
+}
+
+/* In every child, also of a fork of the program's own. */
+static void
+after_fork(void)
+{
+    children_reset();
+    current->pid = getpid();
+    current->record.arena = NULL; /* that is where our parent notes its own */
+}
+
+__attribute__((__constructor__)) static void
+install(void)
+{
+    fork_child_hook = after_fork;
+}
+
+static void
+become(struct sysvmp_process *p)
+{
+    const struct sysvmp_process *was = current;
+
+    if (parent.pidfd >= 0)
+        close(parent.pidfd);
+    parent = *was;
+    parent.magic = PROCESS_MAGIC;
+    parent.borrowed = true;
+    parent.pid = p->creator;
+    parent.pidfd = -1;
+    p->borrowed = true;
+    p->pid = getpid();
+    p->pidfd = -1;
+    free(p->given);
+    p->given = NULL;
+    p->n_given = 0;
+    current = p;
+}
+
+void
+child_begin(struct sysvmp_process *p)
+{
+    become(p);
+    if (p->die_with_parent) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        if (getppid() != p->creator) /* it was faster */
+            kill(getpid(), SIGKILL);
+    }
+}
+
+static void
+no_stdin(void)
+{
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (null < 0)
+        return;
+    if (null != STDIN_FILENO) {
+        dup2(null, STDIN_FILENO);
+        close(null);
+    } else {
+        fcntl(null, F_SETFD, 0);
+    }
+}
+
+void
+child_run(struct sysvmp_process *p)
+{
+    child_begin(p);
+    no_stdin();
+    sysvmp_process_exit(p->fn(p->arg));
+}
+
+void
+sysvmp_process_exit(int code)
+{
+    if (current == &main_process)
+        exit(code);
+    children_finish();
+    fflush(NULL);
+    record_note(&current->record, code);
+    (void) leave(false);
+    _exit(code);
+}
+
+/* exit() of a process: of the main program, or of a child that was forked by
+ * the program itself. */
+__attribute__((__destructor__)) static void
+at_exit(void)
+{
+    children_finish();
+    (void) leave(false);
+}
+
+int
+sysvmp_cpu_count(void)
+{
+    GUARDED;
+    cpu_set_t set;
+    long online;
+
+    if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        return CPU_COUNT(&set);
+    online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (int) online : 1;
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * process.c: makes and starts processes.
+ *
+ * A process is started by fork(), so the handlers of fork.c register what the
+ * child holds.  Its exit code has a place in shared memory before it exists.
+ */
+#include "internal.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "fork.h"
+#include "pipe.h"
+#include "process.h"
+
+/* The default name: Process- and the numbers of ancestors and itself. */
+static int
+name_by_default(struct sysvmp_process *p)
+{
+    static _Atomic uint32_t made;
+    static _Atomic pid_t made_by;
+    const struct sysvmp_process *us = sysvmp_current_process();
+    char name[sizeof(p->identity) + sizeof("Process-")];
+    uint32_t number;
+
+    if (own_load(&made_by) != p->creator) { /* a child counts its own */
+        own_store(&made, 0);
+        own_store(&made_by, p->creator);
+    }
+    number = own_add(&made, 1) + 1;
+    if (us->identity[0] != '\0')
+        snprintf(p->identity, sizeof(p->identity), "%.80s:%u", us->identity,
+            number);
+    else
+        snprintf(p->identity, sizeof(p->identity), "%u", number);
+    snprintf(name, sizeof(name), "Process-%s", p->identity);
+    p->name = strdup(name);
+    return p->name == NULL ? -ENOMEM : 0;
+}
+
+static int
+ensure_arena(struct sysvmp_process *p)
+{
+    struct arena *arena;
+    int error;
+
+    registry_lock();
+    error = arena_ensure(&arena);
+    if (error == 0 && p != NULL)
+        error = record_create(arena, &p->record);
+    registry_unlock();
+    return error;
+}
+
+int
+sysvmp_process_create(struct sysvmp_process **out, sysvmp_target *fn,
+    void *arg)
+{
+    GUARDED;
+    struct sysvmp_process *p;
+    int error;
+
+    error_begin();
+    if (out == NULL)
+        return error_return(-EINVAL);
+    *out = NULL;
+    p = calloc(1, sizeof(*p));
+    if (p == NULL)
+        return error_return(-ENOMEM);
+    p->fn = fn;
+    p->arg = arg;
+    p->creator = getpid();
+    p->pidfd = -1;
+    p->daemon = sysvmp_current_process()->daemon;
+    error = ensure_arena(NULL);
+    if (error == 0)
+        error = name_by_default(p);
+    if (error < 0) {
+        free(p);
+        return error_return(error);
+    }
+    p->magic = PROCESS_MAGIC;
+    *out = p;
+    return 0;
+}
+
+/* May its settings still be changed? */
+static int
+unstarted(const struct sysvmp_process *p)
+{
+    if (!process_valid(p))
+        return -EINVAL;
+    if (p->borrowed || p->state != PROCESS_CREATED)
+        return -EALREADY;
+    return p->creator == getpid() ? 0 : -ECHILD;
+}
+
+int
+sysvmp_process_set_name(struct sysvmp_process *p, const char *name)
+{
+    GUARDED;
+    char *copy;
+
+    if (!process_valid(p) || name == NULL)
+        return error_return(-EINVAL);
+    copy = strdup(name);
+    if (copy == NULL)
+        return error_return(-ENOMEM);
+    if (!p->borrowed) /* else it may be somebody else's, too */
+        free(p->name);
+    p->name = copy;
+    return 0;
+}
+
+int
+sysvmp_process_set_daemon(struct sysvmp_process *p, int daemon)
+{
+    int error = unstarted(p);
+
+    if (error == 0)
+        p->daemon = daemon != 0;
+    return error_return(error);
+}
+
+int
+sysvmp_process_set_die_with_parent(struct sysvmp_process *p, int die)
+{
+    int error = unstarted(p);
+
+    if (error == 0)
+        p->die_with_parent = die != 0;
+    return error_return(error);
+}
+
+static bool
+given_already(const struct sysvmp_process *p, const struct handle *handle)
+{
+    for (size_t i = 0; i < p->n_given; i++)
+        if (p->given[i] == handle)
+            return true;
+    return false;
+}
+
+int
+sysvmp_process_give(struct sysvmp_process *p, struct sysvmp_conn *conn)
+{
+    GUARDED;
+    struct handle *handle = conn_handle(conn);
+    struct handle **given;
+    int error = handle == NULL ? -EINVAL : unstarted(p);
+
+    if (error < 0 || given_already(p, handle))
+        return error_return(error);
+    if (arena_me(handle->arena) == 0 || own_load(&handle->closed))
+        return error_return(-EBADF);
+    given = realloc(p->given, (p->n_given + 1) * sizeof(*given));
+    if (given == NULL)
+        return error_return(-ENOMEM);
+    p->given = given;
+    p->given[p->n_given++] = handle;
+    registry_lock();
+    handle->given++;
+    registry_unlock();
+    return 0;
+}
+
+/*
+ * The ends that were given to p are not any more: it was started, or never
+ * will be.  Our copy of an end is closed when the last process that it was
+ * given to has started.
+ */
+static void
+settle_given(struct sysvmp_process *p, bool started)
+{
+    registry_lock();
+    for (size_t i = 0; i < p->n_given; i++)
+        conn_settle(p->given[i], started);
+    registry_unlock();
+    free(p->given);
+    p->given = NULL;
+    p->n_given = 0;
+}
+
+static int
+fork_failed(int error)
+{
+    if (error == ENOMEM)
+        return -ENOMEM;
+    return error_detail(-ENOSPC,
+        "fork: no room for another process (%s): see ulimit -u, "
+        "kernel.pid_max and the pids limit of the control group",
+        strerror(error));
+}
+
+/* fork() with the plan of what the child shall hold: 0 in the child. */
+static pid_t
+fork_planned(const struct sysvmp_process *p)
+{
+    struct fork_plan plan = { p->given, p->n_given };
+    pid_t pid;
+
+    fork_plan = &plan;
+    pid = fork();
+    if (pid < 0)
+        pid = fork_failed(errno);
+    fork_plan = NULL;
+    return pid;
+}
+
+/* A given end that was closed meanwhile can't be handed over. */
+static bool
+given_are_open(const struct sysvmp_process *p)
+{
+    for (size_t i = 0; i < p->n_given; i++)
+        if (own_load(&p->given[i]->closed))
+            return false;
+    return true;
+}
+
+/* Only one of several threads may start it. */
+static int
+claim_start(struct sysvmp_process *p)
+{
+    int error;
+
+    children_lock();
+    error = unstarted(p);
+    if (error == 0 && !given_are_open(p))
+        error = -EBADF;
+    if (error == 0)
+        p->state = PROCESS_STARTING;
+    children_unlock();
+    return error;
+}
+
+static void
+started(struct sysvmp_process *p, pid_t pid)
+{
+    children_lock();
+    p->pid = pid;
+    p->pidfd = process_pidfd(pid);
+    p->state = PROCESS_STARTED;
+    children_add(p);
+    children_unlock();
+    settle_given(p, true);
+}
+
+/* pid in the parent, 0 in the child, or a code. */
+static pid_t
+start(struct sysvmp_process *p)
+{
+    pid_t pid;
+    int error = claim_start(p);
+
+    if (error < 0)
+        return error;
+    error = ensure_arena(p);
+    if (error < 0) {
+        p->state = PROCESS_CREATED;
+        return error;
+    }
+    /* Else the child would write once more what we have not written yet.
+     * Only these two: fflush(NULL) hangs while a thread reads stdin. */
+    fflush(stdout);
+    fflush(stderr);
+    pid = fork_planned(p);
+    if (pid > 0) {
+        started(p, pid);
+    } else if (pid < 0) {
+        record_free(&p->record);
+        p->state = PROCESS_CREATED;
+    }
+    return pid;
+}
+
+int
+sysvmp_process_start(struct sysvmp_process *p)
+{
+    struct guard guard = guard_enter();
+    pid_t pid;
+
+    error_begin();
+    pid = process_valid(p) && p->fn == NULL ? -EINVAL : start(p);
+    guard_leave(&guard);
+    if (pid == 0)
+        child_run(p);
+    return error_return(pid > 0 ? 0 : pid);
+}
+
+pid_t
+sysvmp_process_fork(struct sysvmp_process *p)
+{
+    struct guard guard = guard_enter();
+    pid_t pid;
+
+    error_begin();
+    pid = process_valid(p) && p->fn != NULL ? -EINVAL : start(p);
+    guard_leave(&guard);
+    if (pid == 0)
+        child_begin(p);
+    return error_return(pid);
+}
+
+int
+sysvmp_process_destroy(struct sysvmp_process *p)
+{
+    GUARDED;
+
+    if (p == NULL)
+        return 0;
+    if (!process_valid(p))
+        return error_return(-EINVAL);
+    if (p->borrowed || (p->creator == getpid() &&
+            sysvmp_process_is_alive(p) != 0))
+        return error_return(-EBUSY);
+    if (p->creator == getpid()) {
+        settle_given(p, false);
+        record_free(&p->record);
+        if (p->pidfd >= 0)
+            close(p->pidfd);
+    }
+    p->magic = 0;
+    free(p->name);
+    free(p);
+    return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * process.h: a Process as the files about processes see it: process.c (make
+ * and start), join.c (wait, signal, exit code), child.c (the child's side).
+ */
+#ifndef SYSVMP_PROCESS_H
+#define SYSVMP_PROCESS_H
+
+#include "deadline.h"
+#include "handle.h"
+#include "record.h"
+
+#define PROCESS_MAGIC 0x50524f43u
+
+enum process_state { PROCESS_CREATED, PROCESS_STARTING, PROCESS_STARTED,
+    PROCESS_ENDED };
+
+struct sysvmp_process {
+    uint32_t magic;
+    pid_t creator;      /* the process whose child it is */
+    bool borrowed;      /* the current or the parent process */
+    sysvmp_target *fn;  /* NULL: for sysvmp_process_fork() */
+    void *arg;
+    char *name;
+    char identity[96];  /* "2" or "2:1": the numbers of its ancestors */
+    bool daemon;
+    bool die_with_parent;
+    struct handle **given; /* ends of pipes */
+    size_t n_given;
+    struct record_ref record;
+
+    /* Under the children's mutex. */
+    enum process_state state;
+    pid_t pid;
+    int pidfd;          /* or a negative errno: why there is none */
+    int code;           /* once ended */
+    bool code_lost;     /* somebody else reaped it, and it left no code */
+    struct sysvmp_process *next; /* of the running children */
+};
+
+static inline bool
+process_valid(const struct sysvmp_process *p)
+{
+    return p != NULL && p->magic == PROCESS_MAGIC;
+}
+
+/* join.c: the children that run, and their mutex. */
+void children_lock(void);
+void children_unlock(void);
+void children_add(struct sysvmp_process *p);
+/* In a child: it has none yet. */
+void children_reset(void);
+/* At this process's end: daemons are ended, then all are joined. */
+void children_finish(void);
+/* A descriptor, or a negative errno. */
+int process_pidfd(pid_t pid);
+
+/* child.c */
+void child_begin(struct sysvmp_process *p);
+SYSVMP_NORETURN void child_run(struct sysvmp_process *p);
+
+#endif /* SYSVMP_PROCESS_H */
