@@ -147,7 +147,7 @@ block_join(struct arena *arena, uint32_t i)
     /* The seat is ours in the home block; here a dying predecessor's bit may
      * still be up for a moment, as its undo goes set by set. */
     while ((error = member_raise(block_semaphores(arena, i),
-                arena->self->seat, NULL, 0)) == -EBUSY)
+                arena->self->seat, -1, NULL)) == -EBUSY)
         sched_yield();
     if (error == 0)
         arena->self->joined[i / 8] |= (uint8_t) (1u << (i % 8));

@@ -133,7 +133,7 @@ sysvmp_process_exit(int code)
     children_finish();
     fflush(NULL);
     record_note(&current->record, code);
-    (void) leave(false);
+    leave_at_end();
     _exit(code);
 }
 
@@ -143,7 +143,7 @@ __attribute__((__destructor__)) static void
 at_exit(void)
 {
     children_finish();
-    (void) leave(false);
+    leave_at_end();
 }
 
 int

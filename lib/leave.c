@@ -35,44 +35,64 @@ give_up(struct arena *arena)
     shm_store(&arena->head->garbage, 1);
 }
 
+/*
+ * The rest is done by the kernel in a moment.  Only that we are no member any
+ * more must be known before the next one asks whether it is the last.
+ */
 static void
-leave_locked(struct arena *arena)
+just_die(struct arena *arena)
 {
-    if (alone(arena)) {
+    uint32_t seat = arena->self->seat;
+    struct sembuf die[2] = {
+        sem_operation(alive_semaphore(seat), -alive_bit(seat), SEM_UNDO),
+        sem_operation(BLOCK_LOCK, 1, SEM_UNDO),
+    };
+
+    shm_store(&arena->head->garbage, 1);
+    (void) sysv_semop(arena->home, die, 2);
+}
+
+static int
+leave(bool at_end)
+{
+    struct arena *arena = arena_current;
+    int error;
+
+    if (arena == NULL || arena->left || arena_me(arena) == 0)
+        return 0;
+    error = arena_lock(arena);
+    if (error == 0 && alone(arena)) {
         arena_remove(arena); /* and with it the lock */
-    } else {
+    } else if (error == 0 && at_end) {
+        just_die(arena);
+    } else if (error == 0) {
         give_up(arena);
         arena_unlock(arena);
     }
     own_store(&arena->self->me, 0);
+    arena->left = true;
+    if (!at_end)
+        sysv_shm_detach(arena->head);
+    return error;
 }
 
-int
-leave(bool detach)
+void
+leave_at_end(void)
 {
-    struct arena *arena;
-    int error = 0;
-
     registry_lock();
-    arena = arena_current;
-    if (arena != NULL && !arena->left && arena_me(arena) != 0) {
-        error = arena_lock(arena);
-        if (error == 0)
-            leave_locked(arena);
-        own_store(&arena->self->me, 0);
-        arena->left = true;
-        if (detach)
-            sysv_shm_detach(arena->head);
-    }
+    (void) leave(true);
     registry_unlock();
-    return error;
 }
 
 int
 sysvmp_leave(void)
 {
     GUARDED;
+    int error;
 
     error_begin();
-    return error_return(leave(true));
+    registry_lock();
+    error = leave(false);
+    registry_unlock();
+    return error_return(error);
 }

@@ -5,7 +5,7 @@
 #ifndef SYSVMP_LEAVE_H
 #define SYSVMP_LEAVE_H
 
-/* detach: no thread of ours is in a call, so the segment can go, too. */
-int leave(bool detach);
+/* This process is about to end. */
+void leave_at_end(void);
 
 #endif /* SYSVMP_LEAVE_H */

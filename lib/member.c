@@ -24,15 +24,16 @@ member_at(const struct arena *arena, uint32_t seat)
 }
 
 int
-member_raise(int semaphores, uint32_t seat, const struct sembuf *more,
-    size_t n)
+member_raise(int semaphores, uint32_t seat, int value,
+    const struct sembuf *more)
 {
     int semaphore = alive_semaphore(seat);
     struct sembuf operations[5];
-    int value, error;
+    int error;
 
-    do {
-        value = sysv_sem_value(semaphores, semaphore);
+    for (;;) {
+        if (value < 0)
+            value = sysv_sem_value(semaphores, semaphore);
         if (value < 0)
             return value;
         if (value & alive_bit(seat))
@@ -45,11 +46,13 @@ member_raise(int semaphores, uint32_t seat, const struct sembuf *more,
         operations[3] = sem_operation(semaphore, alive_bit(seat), SEM_UNDO);
         if (value == 0)
             operations[2] = operations[1];
-        if (n > 0)
-            operations[4] = more[0];
-        error = sysv_semop(semaphores, operations, 4 + n);
-    } while (error == -EAGAIN);
-    return error;
+        if (more != NULL)
+            operations[4] = *more;
+        error = sysv_semop(semaphores, operations, more != NULL ? 5 : 4);
+        if (error != -EAGAIN)
+            return error;
+        value = -1;
+    }
 }
 
 /* Is it free?  A used one whose bit is down is retired on the way. */
@@ -66,17 +69,18 @@ seat_free(struct member *member, bool alive)
 }
 
 static int
-find_seat(const struct arena *arena, uint32_t *seat)
+find_seat(const struct arena *arena, uint32_t *seat, int *value)
 {
     unsigned short values[BLOCK_SEMAPHORES];
     int error = sysv_sem_values(arena->home, values);
 
     if (error < 0)
         return error;
-    for (*seat = 0; *seat < MEMBERS_MAX; ++*seat)
-        if (seat_free(member_at(arena, *seat),
-                values[alive_semaphore(*seat)] & alive_bit(*seat)))
+    for (*seat = 0; *seat < MEMBERS_MAX; ++*seat) {
+        *value = values[alive_semaphore(*seat)];
+        if (seat_free(member_at(arena, *seat), *value & alive_bit(*seat)))
             return 0;
+    }
     return error_detail(-ENOSPC,
         "no room for another process: this program has %d already, which is "
         "as many as it can have at once", MEMBERS_MAX);
@@ -103,14 +107,15 @@ member_enter(struct arena *arena)
 {
     struct sembuf unlock = sem_operation(BLOCK_LOCK, 1, SEM_UNDO);
     uint32_t seat;
+    int value;
     int error = arena_lock(arena);
 
     if (error < 0)
         return error;
-    error = find_seat(arena, &seat);
+    error = find_seat(arena, &seat, &value);
     if (error == 0) {
         take_seat(arena, seat);
-        error = member_raise(arena->home, seat, &unlock, 1);
+        error = member_raise(arena->home, seat, value, &unlock);
     }
     if (error < 0) {
         arena_unlock(arena);
