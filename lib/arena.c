@@ -9,6 +9,7 @@
 #include "internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
@@ -26,7 +27,11 @@
 
 #define SEGMENT_MIN (1024 * 1024)
 
+
 struct arena *arena_current;
+bool arena_ended;
+
+struct self self;
 
 key_t
 arena_key(void)
@@ -60,8 +65,12 @@ attach_segment(int *id, key_t *key, uint64_t *size, int *error)
 
     if (wanted > SIZE_MAX / 4)
         wanted = (SIZE_MAX / 4) / page * page;
-    for (; wanted >= SEGMENT_MIN; wanted = wanted / 2 / page * page) {
+    for (bool last = false; !last; wanted = wanted / 2 / page * page) {
         void *address;
+
+        last = wanted <= SEGMENT_MIN;
+        if (last)
+            wanted = SEGMENT_MIN;
 
         do {
             *key = arena_key();
@@ -130,20 +139,14 @@ lay_out(struct arena_head *head, uint64_t size)
     head->heap = (end + 4095) / 4096 * 4096;
 }
 
-static struct self *
-wiped_page(void)
+/* Where the kernel can't wipe it, our fork handler does, a little later. */
+static void
+wipe_on_fork(void)
 {
-    size_t page = (size_t) sysconf(_SC_PAGESIZE);
-    void *address = mmap(NULL, page, PROT_READ | PROT_WRITE,
-        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (address == MAP_FAILED)
-        return NULL;
 #ifdef MADV_WIPEONFORK
-    /* Where the kernel can't, our fork handler wipes it, a little later. */
-    madvise(address, page, MADV_WIPEONFORK);
+    if (sysconf(_SC_PAGESIZE) == SELF_PAGE)
+        (void) madvise(&self, sizeof(self), MADV_WIPEONFORK);
 #endif
-    return address;
 }
 
 static void
@@ -159,8 +162,7 @@ unmake(struct arena *arena)
         sysv_shm_remove(head->segment_id);
         sysv_shm_detach(head);
     }
-    if (arena->self != NULL)
-        munmap(arena->self, (size_t) sysconf(_SC_PAGESIZE));
+    memset(&self, 0, sizeof(self));
     free(arena);
 }
 
@@ -172,9 +174,8 @@ make(struct arena *arena)
     uint64_t size;
 
     arena->home = -1;
-    arena->self = wiped_page();
-    if (arena->self == NULL)
-        return -ENOMEM;
+    wipe_on_fork();
+    memset(&self, 0, sizeof(self));
     arena->head = attach_segment(&id, &key, &size, &error);
     if (arena->head == NULL)
         return error;
@@ -201,6 +202,8 @@ arena_ensure(struct arena **out)
     struct arena *arena = arena_current;
     int error;
 
+    if (arena_ended)
+        return -EBADF;
     if (arena == NULL || arena->left) {
         arena = calloc(1, sizeof(*arena));
         if (arena == NULL)

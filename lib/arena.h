@@ -56,19 +56,27 @@ struct arena_head {
     _Atomic uint32_t record_tag;
 };
 
-/* What a fork must not inherit; in a page that the kernel wipes for the
- * child.  Written by this process alone. */
+#define SELF_PAGE 4096
+
+/*
+ * What a fork must not inherit; in a page that the kernel wipes for the child.
+ * Written by this process alone.  A process is in one arena at a time, so
+ * there is one, at a fixed address: a lock that is free costs one load more
+ * than its compare-and-swap.
+ */
 struct self {
-    _Atomic uint64_t me; /* our owner id; 0: no member (yet, or any more) */
+    /* Our owner id; 0: no member (yet, or any more). */
+    _Alignas(SELF_PAGE) _Atomic uint64_t me;
     uint32_t seat;
-    _Atomic uint32_t *busy;  /* our seat's, in the segment */
-    uint8_t joined[512]; /* a bit for each block */
+    _Atomic uint32_t *busy; /* our seat's, in the segment */
+    uint8_t joined[512];    /* a bit for each block */
 };
+
+extern struct self self;
 
 /* This process's view of an arena. */
 struct arena {
     struct arena_head *head;
-    struct self *self;
     int home;        /* id of the first block, which has the arena lock */
     void *cradle;    /* attached only around a fork */
     bool left;       /* by sysvmp_leave or exit */
@@ -77,6 +85,8 @@ struct arena {
 
 /* The arena of this process, or NULL.  Under the registry's mutex. */
 extern struct arena *arena_current;
+/* The process is at its end: nobody would remove another arena. */
+extern bool arena_ended;
 
 /* Makes the arena if there is none, and this process its first member. */
 int arena_ensure(struct arena **arena);
@@ -97,10 +107,11 @@ arena_entry(const struct arena *arena, const struct arena_table *table,
         (size_t) index * table->entry_size;
 }
 
+/* Our owner id there; 0: no member, or it was left. */
 static inline uint64_t
 arena_me(const struct arena *arena)
 {
-    return own_peek(&arena->self->me);
+    return UNLIKELY(arena->left) ? 0 : own_peek(&self.me);
 }
 
 #endif /* SYSVMP_ARENA_H */

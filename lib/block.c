@@ -132,9 +132,9 @@ block_free(struct arena *arena, uint32_t i, int slot, int n)
 }
 
 bool
-block_joined(const struct arena *arena, uint32_t i)
+block_joined(uint32_t i)
 {
-    return (arena->self->joined[i / 8] & (1u << (i % 8))) != 0;
+    return (self.joined[i / 8] & (1u << (i % 8))) != 0;
 }
 
 int
@@ -142,27 +142,27 @@ block_join(struct arena *arena, uint32_t i)
 {
     int error;
 
-    if (block_joined(arena, i))
+    if (block_joined(i))
         return 0;
     /* The seat is ours in the home block; here a dying predecessor's bit may
      * still be up for a moment, as its undo goes set by set. */
     while ((error = member_raise(block_semaphores(arena, i),
-                arena->self->seat, -1, NULL)) == -EBUSY)
+                self.seat, -1, NULL)) == -EBUSY)
         sched_yield();
     if (error == 0)
-        arena->self->joined[i / 8] |= (uint8_t) (1u << (i % 8));
+        self.joined[i / 8] |= (uint8_t) (1u << (i % 8));
     return error;
 }
 
 void
 block_leave(struct arena *arena, uint32_t i)
 {
-    uint32_t seat = arena->self->seat;
+    uint32_t seat = self.seat;
     struct sembuf lower =
         sem_operation(alive_semaphore(seat), -alive_bit(seat), SEM_UNDO);
 
-    if (!block_joined(arena, i))
+    if (!block_joined(i))
         return;
     (void) sysv_semop(block_semaphores(arena, i), &lower, 1);
-    arena->self->joined[i / 8] &= (uint8_t) ~(1u << (i % 8));
+    self.joined[i / 8] &= (uint8_t) ~(1u << (i % 8));
 }

@@ -49,7 +49,7 @@ void block_free(struct arena *arena, uint32_t i, int slot, int n);
 int block_join(struct arena *arena, uint32_t i);
 /* Lowers it; by leave.c alone. */
 void block_leave(struct arena *arena, uint32_t i);
-bool block_joined(const struct arena *arena, uint32_t i);
+bool block_joined(uint32_t i);
 
 static inline int
 alive_semaphore(uint32_t seat)

@@ -188,7 +188,7 @@ channel_receive(struct channel *channel, void *buf, size_t size,
     struct receiving receiving = { channel, &message, size };
     ssize_t length = -EAGAIN;
 
-    if (UNLIKELY(own_peek(&channel->self->me) == 0))
+    if (UNLIKELY(arena_me(channel->handle->arena) == 0))
         return arena_gone(channel->handle->arena);
     if (UNLIKELY(own_load(&channel->broken)))
         return -EBADMSG;
@@ -215,7 +215,7 @@ channel_poll(struct channel *channel, int timeout_ms)
     struct receiving receiving = { .channel = channel };
     ssize_t result;
 
-    if (own_peek(&channel->self->me) == 0)
+    if (arena_me(channel->handle->arena) == 0)
         return arena_gone(channel->handle->arena);
     if (own_load(&channel->broken))
         return -EBADMSG;
@@ -247,7 +247,7 @@ channel_next_len(struct channel *channel)
     struct receiving receiving = { .channel = channel, .message = &message };
     ssize_t length;
 
-    if (own_peek(&channel->self->me) == 0)
+    if (arena_me(channel->handle->arena) == 0)
         return arena_gone(channel->handle->arena);
     if (own_load(&channel->broken))
         return -EBADMSG;

@@ -169,6 +169,8 @@ look(void *context, bool woken)
              * counted, which wakes nobody, or be stopped there. */
             return -EINPROGRESS;
         error = try_send(sending);
+        if (error == -ENOBUFS)
+            return -EINPROGRESS; /* taken by one who may take it back */
     }
     return error == -ENOBUFS ? -EAGAIN : error;
 }
@@ -269,7 +271,7 @@ channel_send(struct channel *channel, const void *buf, size_t len,
     struct sending sending = { channel, &message, 0 };
     int error;
 
-    if (UNLIKELY(own_peek(&channel->self->me) == 0))
+    if (UNLIKELY(arena_me(channel->handle->arena) == 0))
         return arena_gone(channel->handle->arena);
     error = refused(channel);
     if (UNLIKELY(error < 0))

@@ -58,7 +58,6 @@ channel_open(struct channel *channel, struct handle *handle,
     const struct place *place = &h->place;
 
     channel->handle = handle;
-    channel->self = handle->arena->self;
     channel->words = &place->object->channel;
     channel->queue = place->queue;
     channel->semaphores = place->semaphores;
@@ -79,7 +78,7 @@ channel_messages(const struct channel *channel)
     struct sysv_queue_state state;
     int error;
 
-    if (own_peek(&channel->self->me) == 0)
+    if (arena_me(channel->handle->arena) == 0)
         return arena_gone(channel->handle->arena);
     error = sysv_msg_state(channel->queue, &state);
     return error < 0 ? error : (ssize_t) state.messages;
@@ -91,7 +90,7 @@ channel_full(const struct channel *channel)
     struct sysv_queue_state state;
     int error;
 
-    if (own_peek(&channel->self->me) == 0)
+    if (arena_me(channel->handle->arena) == 0)
         return arena_gone(channel->handle->arena);
     error = sysv_msg_state(channel->queue, &state);
     if (error < 0)

@@ -22,7 +22,6 @@ enum { CHANNEL_RECEIVE, CHANNEL_SEND, CHANNEL_RETRY, CHANNEL_SLOTS };
 /* This process's view of it. */
 struct channel {
     struct handle *handle; /* that it belongs to */
-    struct self *self;
     struct channel_words *words;
     int queue;
     int semaphores;
@@ -54,14 +53,14 @@ static inline void
 channel_begin(struct channel *channel)
 {
     if (channel->limit > 0)
-        shm_add(&channel->self->busy[channel->busy], 1);
+        shm_add(&self.busy[channel->busy], 1);
 }
 
 static inline void
 channel_end(struct channel *channel)
 {
     if (channel->limit > 0)
-        shm_sub(&channel->self->busy[channel->busy], 1);
+        shm_sub(&self.busy[channel->busy], 1);
 }
 
 int channel_send(struct channel *channel, const void *buf, size_t len,

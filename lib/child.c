@@ -30,11 +30,17 @@ static struct sysvmp_process main_process = {
 static struct sysvmp_process *current = &main_process;
 static struct sysvmp_process parent = { .pidfd = -1 };
 
+/* The main program, asked for the first time, or a child that the program
+ * forked itself, which must not note its end where its parent notes its own. */
 struct sysvmp_process *
 sysvmp_current_process(void)
 {
-    if (current->pid == 0) /* the main program, asked for the first time */
-        current->pid = getpid();
+    pid_t pid = getpid();
+
+    if (current->pid != pid) {
+        current->pid = pid;
+        current->record.arena = NULL;
+    }
     return current;
 }
 
@@ -55,19 +61,10 @@ sysvmp_parent_process(void)
     return &parent;
 }
 
-/* In every child, also of a fork of the program's own. */
-static void
-after_fork(void)
-{
-    children_reset();
-    current->pid = getpid();
-    current->record.arena = NULL; /* that is where our parent notes its own */
-}
-
 __attribute__((__constructor__)) static void
 install(void)
 {
-    fork_child_hook = after_fork;
+    fork_child_hook = children_reset;
 }
 
 static void
@@ -85,9 +82,6 @@ become(struct sysvmp_process *p)
     p->borrowed = true;
     p->pid = getpid();
     p->pidfd = -1;
-    free(p->given);
-    p->given = NULL;
-    p->n_given = 0;
     current = p;
 }
 
@@ -105,16 +99,11 @@ child_begin(struct sysvmp_process *p)
 static void
 no_stdin(void)
 {
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int null;
 
-    if (null < 0)
-        return;
-    if (null != STDIN_FILENO) {
-        dup2(null, STDIN_FILENO);
-        close(null);
-    } else {
-        fcntl(null, F_SETFD, 0);
-    }
+    close(STDIN_FILENO);
+    null = open("/dev/null", O_RDONLY); /* the lowest that is free */
+    (void) null; /* if that fails, reading answers EBADF */
 }
 
 void
@@ -128,11 +117,13 @@ child_run(struct sysvmp_process *p)
 void
 sysvmp_process_exit(int code)
 {
-    if (current == &main_process)
+    const struct sysvmp_process *us = sysvmp_current_process();
+
+    if (us == &main_process)
         exit(code);
     children_finish();
     fflush(NULL);
-    record_note(&current->record, code);
+    record_note(&us->record, code);
     leave_at_end();
     _exit(code);
 }

@@ -17,6 +17,7 @@
 #include "fork.h"
 #include "hooks.h"
 #include "member.h"
+#include "sysv.h"
 
 struct at_fork {
     struct at_fork *next;
@@ -85,18 +86,20 @@ enter(struct arena *arena)
     int error;
 
     /* For kernels without MADV_WIPEONFORK. */
-    memset(arena->self, 0, sizeof(*arena->self));
+    memset(&self, 0, sizeof(self));
     error = member_enter(arena);
     if (error == 0)
         error = handle_inherit_all(arena);
     if (error < 0) {
-        own_store(&arena->self->me, 0);
+        own_store(&self.me, 0);
         arena->not_entered = error;
         hooks_log(SYSVMP_LOG_ERROR, "fork: the child can't join: %s",
             sysvmp_strerror(error));
     }
     shm_add(&arena->head->registrations, 1);
-    cradle_detach(arena);
+    /* Not cradle_detach(): each page that a child writes to costs 2 us. */
+    if (arena->cradle != NULL)
+        sysv_shm_detach(arena->cradle);
 }
 
 static void

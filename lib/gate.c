@@ -75,6 +75,7 @@ stir(const struct gate *gate, const struct gate_wait *wait)
         return;
     if (sysv_semop(gate->semaphores, &event, 1) == -ERANGE) {
         event.sem_op = -32767; /* any other value will do */
+        event.sem_flg = IPC_NOWAIT; /* another one may have done it */
         (void) sysv_semop(gate->semaphores, &event, 1);
     }
 }

@@ -203,8 +203,10 @@ inherit(struct arena *arena, struct handle *handle, struct batch *batch)
 {
     int error = 0;
 
-    own_store(&handle->receivers, 0);
-    own_store(&handle->senders, 0);
+    if (own_load(&handle->receivers) != 0 || own_load(&handle->senders) != 0) {
+        own_store(&handle->receivers, 0);
+        own_store(&handle->senders, 0);
+    }
     if (handle->arena != arena || own_load(&handle->closed)) {
         /* What we never registered we must not give up, either. */
         handle_forget(handle);

@@ -28,7 +28,6 @@ alone(const struct arena *arena)
 static void
 give_up(struct arena *arena)
 {
-    handle_give_up_all(arena);
     for (uint32_t i = arena->head->blocks.count; i-- > 0;)
         block_leave(arena, i);
     handle_abandon_all(arena);
@@ -42,7 +41,7 @@ give_up(struct arena *arena)
 static void
 just_die(struct arena *arena)
 {
-    uint32_t seat = arena->self->seat;
+    uint32_t seat = self.seat;
     struct sembuf die[2] = {
         sem_operation(alive_semaphore(seat), -alive_bit(seat), SEM_UNDO),
         sem_operation(BLOCK_LOCK, 1, SEM_UNDO),
@@ -61,6 +60,8 @@ leave(bool at_end)
     if (arena == NULL || arena->left || arena_me(arena) == 0)
         return 0;
     error = arena_lock(arena);
+    if (!at_end)
+        handle_give_up_all(arena);
     if (error == 0 && alone(arena)) {
         arena_remove(arena); /* and with it the lock */
     } else if (error == 0 && at_end) {
@@ -69,8 +70,9 @@ leave(bool at_end)
         give_up(arena);
         arena_unlock(arena);
     }
-    own_store(&arena->self->me, 0);
+    own_store(&self.me, 0);
     arena->left = true;
+    arena_ended = at_end;
     if (!at_end)
         sysv_shm_detach(arena->head);
     return error;

@@ -98,8 +98,8 @@ take_seat(struct arena *arena, uint32_t seat)
     shm_store(&member->pid, getpid());
     shm_store(&member->entered, (int64_t) time(NULL));
     shm_store(&member->state, MEMBER_USED);
-    arena->self->seat = seat;
-    arena->self->busy = member->busy;
+    self.seat = seat;
+    self.busy = member->busy;
 }
 
 int
@@ -121,8 +121,8 @@ member_enter(struct arena *arena)
         arena_unlock(arena);
         return error;
     }
-    arena->self->joined[0] |= 1;
-    own_store(&arena->self->me,
+    self.joined[0] |= 1;
+    own_store(&self.me,
         owner_id(seat, shm_load(&member_at(arena, seat)->generation)));
     return 0;
 }
@@ -148,7 +148,7 @@ int
 member_others(const struct arena *arena)
 {
     unsigned short values[BLOCK_SEMAPHORES];
-    uint32_t seat = arena->self->seat;
+    uint32_t seat = self.seat;
     int error = sysv_sem_values(arena->home, values);
 
     if (error < 0)

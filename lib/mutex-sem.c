@@ -26,31 +26,16 @@ const struct object_wish mutex_wish = {
     .references = { REFERENCE, -1 },
 };
 
-/* A slot may have been used before: what is in it is taken out first. */
-static int
-set_value(int semaphores, int semaphore, int wanted)
-{
-    int value = sysv_sem_value(semaphores, semaphore);
-    struct sembuf change;
-
-    if (value < 0)
-        return value;
-    change = sem_operation(semaphore, wanted - value, IPC_NOWAIT);
-    return value == wanted ? 0 : sysv_semop(semaphores, &change, 1);
-}
-
 int
 mutex_prepare(struct mutex *mutex)
 {
     int counter = mutex->handle.holding[0].place.counter;
-    int error;
+    struct sembuf unlocked = sem_operation(counter + LOCK, 1, 0);
 
     mutex->lock = counter + LOCK;
     mutex->dirty = counter + DIRTY;
     shm_store(&mutex->words->word, 0);
-    error = set_value(mutex->semaphores, mutex->lock, 1);
-    return error < 0 ? error
-                     : set_value(mutex->semaphores, mutex->dirty, 0);
+    return sysv_semop(mutex->semaphores, &unlocked, 1);
 }
 
 uint64_t
@@ -100,7 +85,7 @@ int
 mutex_acquire_slow(struct mutex *mutex, int timeout_ms)
 {
     struct deadline deadline = DEADLINE(timeout_ms);
-    uint64_t me = own_load(&mutex->self->me);
+    uint64_t me = arena_me(mutex->handle.arena);
     int result;
 
     if (me == 0)
@@ -125,7 +110,7 @@ unlock(struct mutex *mutex, bool clean)
 int
 mutex_release_slow(struct mutex *mutex)
 {
-    uint64_t me = own_load(&mutex->self->me);
+    uint64_t me = arena_me(mutex->handle.arena);
     uint64_t owner;
     int held;
 
@@ -142,7 +127,7 @@ mutex_release_slow(struct mutex *mutex)
 void
 mutex_give_up(struct mutex *mutex)
 {
-    uint64_t owner = own_load(&mutex->self->me);
+    uint64_t owner = arena_me(mutex->handle.arena);
 
     if (shm_cas(&mutex->words->word, &owner, 0))
         (void) unlock(mutex, false);

@@ -200,7 +200,7 @@ int
 mutex_acquire_slow(struct mutex *mutex, int timeout_ms)
 {
     struct attempt attempt = {
-        .me = own_load(&mutex->self->me),
+        .me = arena_me(mutex->handle.arena),
         .deadline = DEADLINE(timeout_ms),
     };
     int result;
@@ -223,7 +223,7 @@ mutex_acquire_slow(struct mutex *mutex, int timeout_ms)
 static uint64_t
 freed(const struct mutex *mutex, uint64_t word)
 {
-    if (OWNER(word) == own_load(&mutex->self->me))
+    if (OWNER(word) == own_load(&self.me))
         return word & S;
     if (member_dead(mutex->handle.arena, mutex->semaphores, word) == 1)
         return (word & S) | D;
@@ -235,7 +235,7 @@ mutex_release_slow(struct mutex *mutex)
 {
     uint64_t word;
 
-    if (own_load(&mutex->self->me) == 0)
+    if (arena_me(mutex->handle.arena) == 0)
         return arena_gone(mutex->handle.arena);
     word = shm_load(&mutex->words->word);
     do
@@ -253,7 +253,7 @@ mutex_give_up(struct mutex *mutex)
 {
     uint64_t word = shm_load(&mutex->words->word);
 
-    while (OWNER(word) == own_load(&mutex->self->me))
+    while (OWNER(word) == own_load(&self.me))
         if (shm_cas(&mutex->words->word, &word, (word & S) | D)) {
             post(mutex);
             return;

@@ -17,7 +17,6 @@
 
 struct mutex {
     struct handle handle; /* first: the registry's */
-    struct self *self;
     struct lock_words *words;
     int semaphores;
     int gate; /* mutex-word.c: where to sleep */
@@ -46,7 +45,7 @@ void mutex_give_up(struct mutex *mutex);
 static inline bool
 mutex_mine(const struct mutex *mutex)
 {
-    uint64_t me = own_peek(&mutex->self->me);
+    uint64_t me = own_peek(&self.me);
 
     return me != 0 && mutex_owner(mutex) == me;
 }
@@ -71,7 +70,7 @@ mutex_release(struct mutex *mutex)
 static inline int
 mutex_acquire(struct mutex *mutex, int timeout_ms)
 {
-    uint64_t me = own_peek(&mutex->self->me);
+    uint64_t me = own_peek(&self.me);
     uint64_t free_word = 0;
 
     if (LIKELY(me != 0 && shm_cas(&mutex->words->word, &free_word, me)))
@@ -82,7 +81,7 @@ mutex_acquire(struct mutex *mutex, int timeout_ms)
 static inline int
 mutex_release(struct mutex *mutex)
 {
-    uint64_t me = own_peek(&mutex->self->me);
+    uint64_t me = own_peek(&self.me);
 
     if (LIKELY(me != 0 && shm_cas(&mutex->words->word, &me, 0)))
         return 0;

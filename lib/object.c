@@ -195,6 +195,25 @@ clear_words(struct object *object)
     shm_store(&words->send.least, 0);
 }
 
+/* What a former object has left in the counters: a plain lock is 1 when free,
+ * and stays dirty when its holder was killed. */
+static int
+clear_counters(const struct place *place, int n)
+{
+    int error = 0;
+
+    for (int i = place->counter; i < place->counter + n && error == 0; i++) {
+        int value = sysv_sem_value(place->semaphores, i);
+        struct sembuf lower = sem_operation(i, -value, IPC_NOWAIT);
+
+        if (value < 0)
+            return value;
+        if (value > 0)
+            error = sysv_semop(place->semaphores, &lower, 1);
+    }
+    return error;
+}
+
 static int
 create_locked(struct arena *arena, const struct object_wish *wish,
     struct place *place)
@@ -211,7 +230,12 @@ create_locked(struct arena *arena, const struct object_wish *wish,
     intend(arena, wish, place->index, block, slot);
     place->object = object_at(arena, place->index);
     clear_words(place->object);
-    if (wish->queue)
+    place->block = block;
+    place->semaphores = block_semaphores(arena, block);
+    place->counter = BLOCK_COUNTERS + slot;
+    place->gate = BLOCK_GATES + slot;
+    error = clear_counters(place, wish->slots);
+    if (error == 0 && wish->queue)
         error = make_queue(place->object);
     if (error == 0)
         error = block_join(arena, block);
@@ -220,10 +244,6 @@ create_locked(struct arena *arena, const struct object_wish *wish,
         shm_store(&arena->head->pending, 0);
         return error;
     }
-    place->block = block;
-    place->semaphores = block_semaphores(arena, block);
-    place->counter = BLOCK_COUNTERS + slot;
-    place->gate = BLOCK_GATES + slot;
     place->queue = shm_load(&place->object->queue);
     shm_store(&place->object->state, OBJECT_LIVE);
     return 0;

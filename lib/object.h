@@ -52,7 +52,7 @@ struct object {
     _Atomic uint32_t block;
     _Atomic uint16_t slot;
     _Atomic uint16_t slots;
-    _Atomic uint16_t references[2]; /* semaphores that count references, or 0 */
+    _Atomic uint16_t references[2]; /* semaphores that count them, or 0 */
     _Atomic int32_t creator;        /* pid, for display */
     _Atomic int64_t created;        /* for display */
     _Atomic uint64_t limit;         /* maxsize */

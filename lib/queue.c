@@ -10,7 +10,7 @@
 #include "error.h"
 
 #define QUEUE_MAGIC 0x51554555u
-#define LIMIT_MAX   (UINT64_C(1) << 30) /* the counts differ by less: see mend */
+#define LIMIT_MAX   (UINT64_C(1) << 30) /* more is as good as no limit */
 
 enum { READING, WRITING };
 
@@ -65,7 +65,7 @@ sysvmp_queue_create(struct sysvmp_queue **out, size_t maxsize, unsigned flags)
     if (out == NULL)
         return error_return(-EINVAL);
     *out = NULL;
-    if ((flags & ~SYSVMP_EOF) != 0)
+    if ((flags & ~SYSVMP_EOF) != 0 || maxsize > (SIZE_MAX >> 1))
         return error_return(-EINVAL);
     q = calloc(1, sizeof(*q));
     if (q == NULL)

@@ -46,7 +46,7 @@ static bool
 held_by_this_thread(const struct sysvmp_rlock *lock)
 {
     return mutex_mine(&lock->mutex) &&
-        own_load(&lock->holder) == own_peek(&lock->mutex.self->me) &&
+        own_load(&lock->holder) == own_peek(&self.me) &&
         own_load(&lock->thread) == this_thread();
 }
 
@@ -90,7 +90,7 @@ sysvmp_rlock_acquire(struct sysvmp_rlock *lock, int timeout_ms)
     if (result >= 0) {
         lock->depth = 1;
         own_store(&lock->thread, this_thread());
-        own_store(&lock->holder, own_peek(&lock->mutex.self->me));
+        own_store(&lock->holder, own_peek(&self.me));
     }
     return error_return(result);
 }

@@ -11,6 +11,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "spin.h"
 
@@ -18,7 +19,6 @@
 #define LONGEST_US  1000000
 #define PENALTY_MAX 1024u
 #define YIELDS      2
-#define YIELD_NS    100000 /* more, and somebody else has used the time */
 
 /* Nanoseconds; 0: never.  From SYSVMP_SPIN_US and the number of CPUs. */
 static int64_t limit;
@@ -48,7 +48,7 @@ worth(struct spin_memory *memory)
 
     if (skip == 0)
         return true;
-    own_poke(&memory->skip, skip - 1); /* a lost update of threads is nothing */
+    own_poke(&memory->skip, skip - 1); /* an update lost is no harm */
     return false;
 }
 
@@ -103,19 +103,29 @@ spin_for(struct spin_memory *memory, bool (*there)(const void *),
     return false;
 }
 
+/* The clock's tick, which costs a quarter of the time itself. */
+static int64_t
+tick(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static bool
 yield_for(struct spin_memory *memory, bool (*there)(const void *),
     const void *arg)
 {
-    int64_t start = deadline_now();
+    int64_t start = tick();
 
     for (int i = 0; i < YIELDS; i++) {
         sched_yield();
         if (there(arg)) {
-            if (deadline_now() - start < YIELD_NS)
+            if (tick() == start)
                 spin_paid(memory);
             else
-                spin_in_vain(memory);
+                spin_in_vain(memory); /* somebody else has used the time */
             return true;
         }
     }

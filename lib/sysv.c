@@ -168,7 +168,8 @@ sysv_sem_create(key_t key, int semaphores)
 {
     long id;
 
-    CALL(id, SEAM_SEMGET, semget(key, semaphores, IPC_CREAT | IPC_EXCL | 0600));
+    CALL(id, SEAM_SEMGET,
+        semget(key, semaphores, IPC_CREAT | IPC_EXCL | 0600));
     return id >= 0 ? (int) id
                    : not_created(id == -EINVAL ? -ENOSPC : (int) id,
                          no_semaphores);
