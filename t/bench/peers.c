@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * peers.c: the program of the C peers. It is not linked with libsysvmp: what
+ * it measures is a program that has never heard of it.
+ */
+#include <stddef.h>
+
+#include "peers.h"
+
+static const struct cell_entry entries[] = {
+    { "lock-1", "pthread", lock_1_pthread },
+    { "lock-1", "semop", lock_1_semop },
+    { "lock-1", "cas", lock_1_cas },
+    { "lock-2", "pthread", lock_2_pthread },
+    { "lock-2", "semop", lock_2_semop },
+    { "lock-2", "cas-alone", lock_1_cas },
+    { "queue", "sysv", queue_sysv },
+    { "queue", "pipe(2)", queue_pipe },
+    { "pipe-2cpu", "sysv", pipe_2cpu_sysv },
+    { "pipe-2cpu", "sysv-spin", pipe_2cpu_spin },
+    { "pipe-2cpu", "pipe(2)", pipe_2cpu_pipe },
+    { "pipe-2cpu", "socketpair", pipe_2cpu_socketpair },
+    { "pipe-1cpu", "sysv", pipe_1cpu_sysv },
+    { "pipe-1cpu", "pipe(2)", pipe_1cpu_pipe },
+    { "pipe-1cpu", "socketpair", pipe_1cpu_socketpair },
+    { "process", "bare-fork", process_fork },
+    { "idle", "sysv", idle_sysv },
+    { NULL, NULL, NULL }
+};
+
+int
+main(int argc, char **argv)
+{
+    return cell_main(entries, argc, argv);
+}
