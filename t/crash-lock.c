@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * crash-lock.c: a process killed at each point of each call of a lock and of
+ * an rlock.  Nobody hangs, and the notice is given exactly when a holder died
+ * with the lock.
+ */
+#include <config.h>
+
+#include "internal.h"
+
+#include "crash.h"
+#include "mutex.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/sem.h>
+#include <unistd.h>
+
+/* One of the two. */
+static int use_rlock;
+static struct sysvmp_lock *lock;
+static struct sysvmp_rlock *rlock;
+
+static pid_t waiter, owner;
+
+/* Before the library asks for it: long enough to be killed in it. */
+__attribute__((__constructor__(101))) static void
+spin_for_long(void)
+{
+    setenv("SYSVMP_SPIN_US", "1000000", 1);
+}
+
+static struct mutex *
+mutex(void)
+{
+    return use_rlock ? (struct mutex *)rlock : (struct mutex *)lock;
+}
+
+static void
+spin_never(void)
+{
+    own_store(&mutex()->spin.skip, UINT32_MAX / 2);
+}
+
+static void
+create(void)
+{
+    if (use_rlock)
+        must(sysvmp_rlock_create(&rlock), "create");
+    else
+        must(sysvmp_lock_create(&lock), "create");
+    spin_never();
+}
+
+static void
+destroy(void)
+{
+    if (use_rlock)
+        sysvmp_rlock_destroy(rlock);
+    else
+        sysvmp_lock_destroy(lock);
+}
+
+static int
+acquire(int timeout_ms)
+{
+    return use_rlock ? sysvmp_rlock_acquire(rlock, timeout_ms)
+                     : sysvmp_lock_acquire(lock, timeout_ms);
+}
+
+static int
+release(void)
+{
+    return use_rlock ? sysvmp_rlock_release(rlock)
+                     : sysvmp_lock_release(lock);
+}
+
+/* Nobody else is alive: will the next one be told? */
+static int
+died_with_it(void)
+{
+#ifdef SYSVMP_PLAIN_LOCK
+    return semctl(mutex()->semaphores, mutex()->dirty, GETVAL);
+#else
+    return mutex_owner(mutex()) != 0;
+#endif
+}
+
+/* The last one left: takes it, is told or not, and it is as new. */
+static void
+last_look(int told)
+{
+    want(told, acquire(CRASH_BOUND_MS), "the next one's acquire");
+    want(0, release(), "its release");
+    want(0, acquire(SYSVMP_NOWAIT), "... and then it is as new");
+    want(0, release(), "... and its release");
+    destroy();
+}
+
+static int
+acquire_at_leisure(void)
+{
+    return acquire(SYSVMP_FOREVER);
+}
+
+static int
+acquire_shortly(void)
+{
+    return acquire(2);
+}
+
+static int
+acquire_at_once(void)
+{
+    return acquire(SYSVMP_NOWAIT);
+}
+
+/* A peer that takes it and gives it back: was it told? */
+static int
+take_and_give(void)
+{
+    int result = acquire(SYSVMP_FOREVER);
+
+    return result < 0 || release() != 0 ? 99 : result;
+}
+
+static void
+take(void)
+{
+    must(acquire(SYSVMP_NOWAIT), "acquire");
+}
+
+static void
+create_and_take(void)
+{
+    create();
+    take();
+}
+
+static void
+wait_too(void)
+{
+    waiter = sleeping_peer(take_and_give);
+}
+
+static void
+release_when_asleep(void)
+{
+    victim_asleep_or_dead();
+    want(0, release(), "release");
+}
+
+/* Only the victim was there. */
+static void
+look_alone(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's answer");
+    if (end->acknowledged)
+        want(1, died_with_it(), "it died with the lock");
+    last_look(died_with_it());
+}
+
+/* There was a waiter; the lock was released to both. */
+static void
+look_at_both(const struct crash_end *end)
+{
+    int told = peer_end(waiter);
+    int after = died_with_it();
+
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's answer");
+    if (end->acknowledged)
+        want(1, told + after, "notices of the victim's end");
+    if (told != 0 && (told != 1 || after))
+        wrong("the waiter was told %d, the next one %d", told, after);
+    last_look(after);
+}
+
+static void
+acquire_cases(void)
+{
+    static const struct crash_case free_one = {"acquire, free", create, NULL,
+        NULL, acquire_at_leisure, NULL, look_alone};
+    static const struct crash_case held = {"acquire, held, and another waits",
+        create_and_take, NULL, wait_too, acquire_at_leisure,
+        release_when_asleep, look_at_both};
+
+    crash_run(&free_one);
+    crash_run(&held);
+}
+
+/*
+ * The owner is dead.
+ */
+
+static int
+take_and_end(void)
+{
+    return acquire(SYSVMP_NOWAIT);
+}
+
+static void
+create_with_dead_owner(void)
+{
+    create();
+    want(0, reap(peer(take_and_end)), "the owner to be");
+}
+
+static void
+look_told(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(SYSVMP_OWNER_DEAD, end->answer, "the victim is told");
+    last_look(SYSVMP_OWNER_DEAD);
+}
+
+static int
+take_and_pause(void)
+{
+    if (acquire(SYSVMP_NOWAIT) == 0)
+        for (;;)
+            pause();
+    return 1;
+}
+
+static void
+create_with_owner(void)
+{
+    create();
+    owner = sleeping_peer(take_and_pause);
+}
+
+static void
+slay_owner(void)
+{
+    victim_asleep_or_dead();
+    slay(owner);
+}
+
+static void
+look_both_told(const struct crash_end *end)
+{
+    int told = peer_end(waiter);
+    int after = died_with_it();
+
+    want(SYSVMP_OWNER_DEAD, told, "the waiter is told");
+    if (end->acknowledged && end->answer == 0)
+        want(1, after, "the victim died with it after the waiter");
+    last_look(after);
+}
+
+static void
+dead_owner_cases(void)
+{
+    static const struct crash_case dead = {"acquire, its owner is dead",
+        create_with_dead_owner, NULL, NULL, acquire_at_leisure, NULL,
+        look_told};
+    static const struct crash_case at_once = {
+        "acquire without waiting, its owner is dead", create_with_dead_owner,
+        NULL, NULL, acquire_at_once, NULL, look_told};
+    static const struct crash_case dies = {
+        "acquire, its owner dies, and another waits", create_with_owner, NULL,
+        wait_too, acquire_at_leisure, slay_owner, look_both_told};
+
+    crash_run(&dead);
+    crash_run(&at_once);
+    crash_run(&dies);
+}
+
+/*
+ * Release.
+ */
+
+static void
+look_released(const struct crash_end *end)
+{
+    if (end->acknowledged) {
+        want(0, end->answer, "the victim's answer");
+        want(0, died_with_it(), "it did not die with the lock");
+    }
+    last_look(died_with_it());
+}
+
+static void
+look_released_to(const struct crash_end *end)
+{
+    int told = peer_end(waiter);
+
+    if (end->acknowledged)
+        want(0, told, "the waiter's answer");
+    else if (told != 0 && told != 1)
+        wrong("the waiter's answer: %d", told);
+    last_look(0);
+}
+
+static void
+look_released_by_told(const struct crash_end *end)
+{
+    int told = peer_end(waiter);
+
+    want(end->acknowledged ? 0 : told != 0, told, "the waiter's answer");
+    last_look(0);
+}
+
+static void
+take_from_dead(void)
+{
+    want(SYSVMP_OWNER_DEAD, acquire(SYSVMP_NOWAIT), "to be told");
+}
+
+static void
+release_cases(void)
+{
+    static const struct crash_case alone = {"release, nobody waits", create,
+        take, NULL, release, NULL, look_released};
+    static const struct crash_case waited = {"release, somebody waits",
+        create, take, wait_too, release, NULL, look_released_to};
+    static const struct crash_case told = {"release by one who was told",
+        create_with_dead_owner, take_from_dead, wait_too, release, NULL,
+        look_released_by_told};
+
+    crash_run(&alone);
+    crash_run(&waited);
+    crash_run(&told);
+}
+
+/*
+ * Not to get it.
+ */
+
+/* The victim gives up, or dies, while we hold it. */
+static void
+look_refused(const struct crash_end *end)
+{
+    if (end->acknowledged && end->answer != -ETIMEDOUT &&
+        end->answer != -EAGAIN)
+        wrong("the victim's answer: %d", end->answer);
+    want(0, release(), "release");
+    want(0, peer_end(waiter), "the waiter's answer");
+    last_look(0);
+}
+
+static void
+refused_cases(void)
+{
+    static const struct crash_case timeout = {"acquire, the time runs out",
+        create_and_take, NULL, wait_too, acquire_shortly, NULL, look_refused};
+    static const struct crash_case at_once = {
+        "acquire without waiting, held", create_and_take, NULL, wait_too,
+        acquire_at_once, NULL, look_refused};
+
+    crash_run(&timeout);
+    crash_run(&at_once);
+}
+
+/*
+ * A spinning waiter, which reserves the lock when it comes too short.
+ */
+
+#ifndef SYSVMP_PLAIN_LOCK
+static int
+reserved_or_dead(void *arg)
+{
+    enum { S = 2 };
+
+    (void)arg; /* asleep: it does not spin, as there is only one CPU */
+    return (shm_load(&mutex()->words->word) & S) != 0 ||
+        victim_is_asleep_or_dead();
+}
+
+static void
+release_when_reserved(void)
+{
+    until_true(reserved_or_dead, NULL, "the spinner");
+    want(0, release(), "release");
+}
+
+static void
+spin(void)
+{
+    own_store(&mutex()->spin.skip, 0);
+}
+
+static void
+spinning_cases(void)
+{
+    static const struct crash_case alone = {"acquire, spinning",
+        create_and_take, spin, NULL, acquire_at_leisure,
+        release_when_reserved, look_alone};
+    static const struct crash_case both = {
+        "acquire, spinning, and another waits", create_and_take, spin,
+        wait_too, acquire_at_leisure, release_when_reserved, look_at_both};
+
+    crash_run(&alone);
+    crash_run(&both);
+}
+
+enum { CASES = 12 };
+#else
+static void
+spinning_cases(void)
+{
+}
+
+enum { CASES = 10 };
+#endif
+
+int
+main(void)
+{
+    plan(2 * CASES);
+    for (use_rlock = 0; use_rlock < 2; use_rlock++) {
+        diag("%s:", use_rlock ? "rlock" : "lock");
+        acquire_cases();
+        dead_owner_cases();
+        release_cases();
+        refused_cases();
+        spinning_cases();
+    }
+    return done();
+}

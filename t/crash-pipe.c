@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * crash-pipe.c: a process killed at each point of a send, recv, poll, close
+ * or destroy of a pipe's end.  The other end learns of it, asleep or not;
+ * nobody else's message is lost.
+ */
+#include <config.h>
+
+#include "crash.h"
+#include "sysvmp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { FIRST = 1, VICTIMS = 2, PEERS = 3, FILLING = 100 };
+/* What a peer ends with. */
+enum { SAW_END = 200, SAW_OTHER = 250 };
+
+static struct sysvmp_conn *reads, *writes; /* duplex: the two ends */
+static pid_t waiter, second;
+
+/* So that each waiter sleeps. */
+__attribute__((__constructor__(101))) static void
+never_spin(void)
+{
+    setenv("SYSVMP_SPIN_US", "0", 1);
+}
+
+static int
+send_by(struct sysvmp_conn *conn, int number, int timeout_ms)
+{
+    return sysvmp_conn_send(conn, &number, sizeof(number), timeout_ms);
+}
+
+/* The number, or a code. */
+static int
+receive(int timeout_ms)
+{
+    int number = 0;
+    ssize_t len =
+        sysvmp_conn_recv(reads, &number, sizeof(number), timeout_ms);
+
+    return len < 0 ? (int)len : len == sizeof(number) ? number : -EBADMSG;
+}
+
+static void
+create_pipe(unsigned flags)
+{
+    struct sysvmp_conn *end[2];
+
+    must(sysvmp_pipe_create(end, flags), "pipe_create");
+    reads = end[0];
+    writes = end[1];
+}
+
+static void
+create(void)
+{
+    create_pipe(SYSVMP_SIMPLEX);
+}
+
+static void
+fill_by(struct sysvmp_conn *conn)
+{
+    int number = FIRST;
+
+    while (send_by(conn, number, SYSVMP_NOWAIT) == 0)
+        number = FILLING;
+}
+
+static void
+create_full(void)
+{
+    create();
+    fill_by(writes);
+}
+
+static void
+destroy(void)
+{
+    sysvmp_conn_destroy(reads);
+    sysvmp_conn_destroy(writes);
+}
+
+static void
+close_reading(void)
+{
+    want(0, sysvmp_conn_close(reads), "close");
+}
+
+static void
+close_writing(void)
+{
+    want(0, sysvmp_conn_close(writes), "close");
+}
+
+/* Peers that have one end only. */
+
+static int
+peer_receives(void)
+{
+    int number, next;
+
+    close_writing();
+    number = receive(SYSVMP_FOREVER);
+    if (number == -EPIPE)
+        return SAW_END;
+    while ((next = receive(SYSVMP_FOREVER)) == FILLING)
+        continue;
+    return number > 0 && next == -EPIPE ? number : SAW_OTHER;
+}
+
+/* One message, and leaves the rest to others. */
+static int
+peer_receives_one(void)
+{
+    int number;
+
+    close_writing();
+    number = receive(SYSVMP_FOREVER);
+    return number == -EPIPE ? SAW_END : number > 0 ? number : SAW_OTHER;
+}
+
+static int
+peer_sends(void)
+{
+    int result;
+
+    close_reading();
+    do
+        result = send_by(writes, PEERS, SYSVMP_FOREVER);
+    while (result == 0);
+    return result == -EPIPE ? SAW_END : SAW_OTHER;
+}
+
+/*
+ * Send, by the last who can.
+ */
+
+static int
+send_one(void)
+{
+    return send_by(writes, VICTIMS, SYSVMP_FOREVER);
+}
+
+static void
+let_receive(void)
+{
+    waiter = sleeping_peer(peer_receives);
+    close_writing();
+}
+
+static void
+look_received(const struct crash_end *end)
+{
+    int seen = peer_end(waiter);
+
+    if (end->acknowledged) {
+        want(0, end->answer, "the victim's send");
+        want(VICTIMS, seen, "what the peer received before the end");
+    } else if (seen != VICTIMS && seen != SAW_END) {
+        wrong("the peer's recv: %d", seen);
+    }
+    want(-EPIPE, receive(SYSVMP_FOREVER), "end of file for us");
+    destroy();
+}
+
+static void
+receive_one(void)
+{
+    victim_asleep_or_dead();
+    want(FIRST, receive(SYSVMP_NOWAIT), "the first message");
+}
+
+static void
+look_drained(const struct crash_end *end)
+{
+    int number, victims = 0;
+
+    while ((number = receive(CRASH_BOUND_MS)) > 0)
+        victims += number == VICTIMS;
+    want(-EPIPE, number, "end of file for us");
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's send");
+    if (end->acknowledged || victims > 1)
+        want(1, victims, "how often its message came");
+    destroy();
+}
+
+/* Nobody reads any more. */
+static void
+close_both_when_asleep(void)
+{
+    victim_asleep_or_dead();
+    close_reading();
+}
+
+static void
+look_unread(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(-EPIPE, end->answer, "the victim's send");
+    want(SAW_END, peer_end(waiter), "the peer's send");
+    want(-EPIPE, send_by(writes, FIRST, SYSVMP_FOREVER), "our send");
+    destroy();
+}
+
+static void
+let_send(void)
+{
+    waiter = sleeping_peer(peer_sends);
+}
+
+static void
+send_cases(void)
+{
+    static const struct crash_case waited = {"send, somebody waits", create,
+        NULL, let_receive, send_one, NULL, look_received};
+    static const struct crash_case full = {"send, full", create_full, NULL,
+        close_writing, send_one, receive_one, look_drained};
+    static const struct crash_case unread = {
+        "send, the last reader goes, and another waits", create_full,
+        close_reading, let_send, send_one, close_both_when_asleep,
+        look_unread};
+
+    crash_run(&waited);
+    crash_run(&full);
+    crash_run(&unread);
+}
+
+/*
+ * Recv, by the last who can, and poll.
+ */
+
+static int
+receive_at_leisure(void)
+{
+    return receive(SYSVMP_FOREVER);
+}
+
+static void
+let_send_to_victim(void)
+{
+    let_send();
+    close_reading();
+}
+
+static void
+look_sent(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(FIRST, end->answer, "the victim's recv");
+    want(SAW_END, peer_end(waiter), "the peer's send");
+    want(-EPIPE, send_by(writes, FIRST, SYSVMP_FOREVER), "our send");
+    destroy();
+}
+
+static int
+poll(void)
+{
+    return sysvmp_conn_poll(reads, SYSVMP_FOREVER);
+}
+
+/* It closes nothing: that would wake the victim, which would then be the
+ * second to sleep. */
+static int
+peer_gets(void)
+{
+    int number = receive(SYSVMP_FOREVER);
+
+    return number > 0 ? number : SAW_OTHER;
+}
+
+static void
+send_for_two(void)
+{
+    victim_asleep_or_dead();
+    waiter = sleeping_peer(peer_gets);
+    want(0, send_by(writes, FIRST, SYSVMP_NOWAIT), "send");
+}
+
+static void
+look_polled(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(1, end->answer, "the victim's poll");
+    want(FIRST, peer_end(waiter), "what the peer received");
+    destroy();
+}
+
+static void
+end_for_two(void)
+{
+    victim_asleep_or_dead();
+    waiter = sleeping_peer(peer_receives_one);
+    close_writing();
+}
+
+static void
+look_polled_end(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(1, end->answer, "the victim's poll");
+    want(SAW_END, peer_end(waiter), "what the peer saw");
+    destroy();
+}
+
+static void
+receive_cases(void)
+{
+    static const struct crash_case last = {"recv, a sender waits",
+        create_full, NULL, let_send_to_victim, receive_at_leisure, NULL,
+        look_sent};
+    static const struct crash_case polls = {"poll, and another waits",
+        create, NULL, NULL, poll, send_for_two, look_polled};
+    static const struct crash_case polls_end = {
+        "poll, the end of file comes, and another waits", create,
+        close_writing, NULL, poll, end_for_two, look_polled_end};
+
+    crash_run(&last);
+    crash_run(&polls);
+    crash_run(&polls_end);
+}
+
+/*
+ * Close and destroy: of an end of a duplex pipe, at whose other end one peer
+ * waits for a message and another one for room.
+ */
+
+static int
+other_end_receives(void)
+{
+    struct sysvmp_conn *mine = writes;
+    char byte;
+
+    want(0, sysvmp_conn_close(reads), "close");
+    return sysvmp_conn_recv(mine, &byte, 1, SYSVMP_FOREVER) == -EPIPE
+        ? SAW_END
+        : SAW_OTHER;
+}
+
+static void
+create_duplex(void)
+{
+    create_pipe(0);
+    fill_by(writes);
+}
+
+static void
+let_both_wait(void)
+{
+    waiter = sleeping_peer(peer_sends);
+    second = sleeping_peer(other_end_receives);
+    close_reading();
+}
+
+static int
+close_end(void)
+{
+    return sysvmp_conn_close(reads);
+}
+
+static int
+destroy_end(void)
+{
+    sysvmp_conn_destroy(reads);
+    return 0;
+}
+
+static void
+look_at_end(const struct crash_end *end)
+{
+    char byte;
+
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's close");
+    want(SAW_END, peer_end(waiter), "who waited to send");
+    want(SAW_END, peer_end(second), "who waited to receive");
+    want(-EPIPE, send_by(writes, 1, SYSVMP_FOREVER), "our send");
+    want(-EPIPE, sysvmp_conn_recv(writes, &byte, 1, SYSVMP_FOREVER),
+        "our recv");
+    destroy();
+}
+
+static void
+close_cases(void)
+{
+    static const struct crash_case closes = {"close, others wait",
+        create_duplex, close_writing, let_both_wait, close_end, NULL,
+        look_at_end};
+    static const struct crash_case destroys = {"destroy, others wait",
+        create_duplex, close_writing, let_both_wait, destroy_end, NULL,
+        look_at_end};
+
+    crash_run(&closes);
+    crash_run(&destroys);
+}
+
+int
+main(void)
+{
+    plan(8);
+    send_cases();
+    receive_cases();
+    close_cases();
+    return done();
+}

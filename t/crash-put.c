@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * crash-put.c: a process killed at each point of a put to a queue, or of its
+ * close.  What was acknowledged is there, once; nobody hangs; the limit is
+ * exact afterwards.
+ */
+#include <config.h>
+
+#include "crash-queue.h"
+
+static int
+put_at_leisure(void)
+{
+    return put(VICTIMS, SYSVMP_FOREVER);
+}
+
+static int
+put_shortly(void)
+{
+    return put(VICTIMS, 2);
+}
+
+static int
+put_at_once(void)
+{
+    return put(VICTIMS, SYSVMP_NOWAIT);
+}
+
+/* Everything was received: was the victim's message, as often as it must? */
+static void
+check_victims(const struct crash_end *end, int answer)
+{
+    if (end->acknowledged)
+        want(answer, end->answer, "the victim's put");
+    if (end->acknowledged)
+        want(answer == 0, got[VICTIMS], "the victim's message came");
+    else if (got[VICTIMS] > 1)
+        wrong("the victim's message came %d times", got[VICTIMS]);
+}
+
+static void
+look_alone(const struct crash_end *end)
+{
+    drain();
+    check_victims(end, 0);
+    last_look();
+}
+
+static void
+look_with_getter(const struct crash_end *end)
+{
+    peer_got();
+    drain();
+    check_victims(end, 0);
+    last_look();
+}
+
+static void
+room_cases(void)
+{
+    static const struct crash_case alone = {"put, nobody waits",
+        create_empty, NULL, NULL, put_at_leisure, NULL, look_alone};
+    static const struct crash_case bounded = {"put, bounded queue",
+        create_bounded, NULL, NULL, put_at_leisure, NULL, look_alone};
+    static const struct crash_case waited = {"put, somebody waits",
+        create_empty, NULL, let_peer_get, put_at_leisure, NULL,
+        look_with_getter};
+    static const struct crash_case waited_bounded = {
+        "put, bounded queue, somebody waits", create_bounded, NULL,
+        let_peer_get, put_at_leisure, NULL, look_with_getter};
+
+    crash_run(&alone);
+    crash_run(&bounded);
+    crash_run(&waited);
+    crash_run(&waited_bounded);
+}
+
+/*
+ * A full queue.
+ */
+
+/* The victim sleeps first, so that the room is for it. */
+static void
+make_room_for_two(void)
+{
+    victim_asleep_or_dead();
+    let_peer_put();
+    want(FIRST, take(SYSVMP_NOWAIT), "the first message");
+    /* Should the peer have been faster, there must be more room. */
+    victim_asleep_or_dead();
+    if (!victim_dead())
+        take(SYSVMP_NOWAIT);
+}
+
+static void
+look_at_both(const struct crash_end *end)
+{
+    peer_has_put();
+    drain();
+    check_victims(end, 0);
+    want(1, got[PEERS], "the peer's message came");
+    last_look();
+}
+
+static void
+look_refused(const struct crash_end *end)
+{
+    int answer = end->answer;
+
+    peer_has_put();
+    drain();
+    check_victims(end, answer == -EAGAIN ? -EAGAIN : -ETIMEDOUT);
+    want(0, got[VICTIMS], "the victim's message, of which there was no room");
+    want(1, got[PEERS], "the peer's message came");
+    last_look();
+}
+
+static void
+full_cases(void)
+{
+    static const struct crash_case full = {"put, full", create_full, NULL,
+        NULL, put_at_leisure, make_room_for_two, look_at_both};
+    static const struct crash_case bounded = {"put, bounded queue, full",
+        create_bounded_full, NULL, NULL, put_at_leisure, make_room_for_two,
+        look_at_both};
+    static const struct crash_case timeout = {"put, full, the time runs out",
+        create_full, NULL, let_peer_put, put_shortly, NULL, look_refused};
+    static const struct crash_case bounded_timeout = {
+        "put, bounded queue, full, the time runs out", create_bounded_full,
+        NULL, let_peer_put, put_shortly, NULL, look_refused};
+    static const struct crash_case at_once = {"put without waiting, full",
+        create_bounded_full, NULL, let_peer_put, put_at_once, NULL,
+        look_refused};
+
+    crash_run(&full);
+    crash_run(&bounded);
+    crash_run(&timeout);
+    crash_run(&bounded_timeout);
+    crash_run(&at_once);
+}
+
+/*
+ * A put that finds the counts wrong, as others have died.
+ */
+
+static int
+put_and_die(void)
+{
+    put(FILLING, SYSVMP_NOWAIT);
+    return 0;
+}
+
+/* The limit is reached by the counts alone: by three that died between
+ * their count and their message. */
+static void
+create_leaky(void)
+{
+    create_bounded();
+    for (int i = 0; i < limit; i++)
+        want(-SIGKILL, reap(dying_peer(put_and_die, 3)), "a kill");
+    want(0, sysvmp_queue_qsize(q), "messages");
+}
+
+static void
+mend_cases(void)
+{
+    static const struct crash_case alone = {"put, the counts are wrong",
+        create_leaky, NULL, NULL, put_at_leisure, NULL, look_alone};
+    static const struct crash_case at_once = {
+        "put without waiting, the counts are wrong", create_leaky, NULL,
+        NULL, put_at_once, NULL, look_alone};
+
+    crash_run(&alone);
+    crash_run(&at_once);
+}
+
+/*
+ * The last writer's close.
+ */
+
+static pid_t second;
+
+static int
+close_and_get(void)
+{
+    want(0, sysvmp_queue_close(q), "close");
+    return peer_gets();
+}
+
+static void
+create_with_end(void)
+{
+    limit = 0;
+    create(SYSVMP_EOF);
+}
+
+static void
+let_two_get(void)
+{
+    waiter = sleeping_peer(close_and_get);
+    second = sleeping_peer(close_and_get);
+    want(0, sysvmp_queue_close(q), "close");
+}
+
+static int
+close_queue(void)
+{
+    return sysvmp_queue_close(q);
+}
+
+static int
+destroy_queue(void)
+{
+    sysvmp_queue_destroy(q);
+    return 0;
+}
+
+static void
+look_at_end(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's close");
+    want(200, peer_end(waiter), "end of file");
+    want(200, peer_end(second), "end of file for the other");
+    want(-EPIPE, get(SYSVMP_FOREVER), "end of file for us");
+    sysvmp_queue_destroy(q);
+}
+
+static void
+close_cases(void)
+{
+    static const struct crash_case close = {"close, others wait",
+        create_with_end, NULL, let_two_get, close_queue, NULL, look_at_end};
+    static const struct crash_case destroy = {"destroy, others wait",
+        create_with_end, NULL, let_two_get, destroy_queue, NULL,
+        look_at_end};
+
+    crash_run(&close);
+    crash_run(&destroy);
+}
+
+int
+main(void)
+{
+    plan(13);
+    room_cases();
+    full_cases();
+    mend_cases();
+    close_cases();
+    return done();
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * crash-queue.h: what the crash tests of a queue's two sides share: one
+ * queue, messages that are numbers, and what must be true of it afterwards.
+ */
+#ifndef CRASH_QUEUE_H
+#define CRASH_QUEUE_H
+
+#include "crash.h"
+#include "sysvmp.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MAYBE_UNUSED __attribute__((__unused__))
+
+/* What the victim, the peer and the tester put. */
+enum { FIRST = 1, VICTIMS = 2, PEERS = 3, HELP = 4, FILLING = 100 };
+
+static struct sysvmp_queue *q;
+static int limit;     /* of the queue; 0: none */
+static int full_at;   /* how many of our messages fill it */
+static int got[128];  /* how often each number was received by the tester */
+static pid_t waiter;
+
+/* So that each waiter sleeps. */
+__attribute__((__constructor__(101))) static void
+never_spin(void)
+{
+    setenv("SYSVMP_SPIN_US", "0", 1);
+}
+
+MAYBE_UNUSED static int
+put(int number, int timeout_ms)
+{
+    return sysvmp_queue_put(q, &number, sizeof(number), timeout_ms);
+}
+
+/* The number, or a code. */
+MAYBE_UNUSED static int
+get(int timeout_ms)
+{
+    int number = 0;
+    ssize_t len = sysvmp_queue_get(q, &number, sizeof(number), timeout_ms);
+
+    if (len < 0)
+        return (int)len;
+    if (len == sizeof(number) && number > 0 && number < 128)
+        return number;
+    wrong("a message that nobody sent: %zd bytes, %d", len, number);
+    return -EBADMSG;
+}
+
+/* The tester takes one, and remembers it. */
+MAYBE_UNUSED static int
+take(int timeout_ms)
+{
+    int number = get(timeout_ms);
+
+    if (number > 0)
+        got[number]++;
+    return number;
+}
+
+MAYBE_UNUSED static void
+drain(void)
+{
+    int number;
+
+    while ((number = take(SYSVMP_NOWAIT)) > 0)
+        continue;
+    want(-EAGAIN, number, "a get from the empty queue");
+}
+
+MAYBE_UNUSED static void
+create(unsigned flags)
+{
+    must(sysvmp_queue_create(&q, (size_t)limit, flags), "queue_create");
+    for (int i = 0; i < 128; i++)
+        got[i] = 0;
+}
+
+MAYBE_UNUSED static void
+create_empty(void)
+{
+    limit = 0;
+    create(0);
+}
+
+MAYBE_UNUSED static void
+create_bounded(void)
+{
+    limit = 2;
+    create(0);
+}
+
+/* Puts FIRST, then FILLING until it is full. */
+MAYBE_UNUSED static void
+fill(void)
+{
+    full_at = 0;
+    while (put(full_at == 0 ? FIRST : FILLING, SYSVMP_NOWAIT) == 0)
+        full_at++;
+}
+
+MAYBE_UNUSED static void
+create_full(void)
+{
+    create_empty();
+    fill();
+}
+
+MAYBE_UNUSED static void
+create_bounded_full(void)
+{
+    create_bounded();
+    fill();
+    want(limit, full_at, "messages that fill it");
+}
+
+/* The last one left: it is empty, the limit is exact, all works. */
+MAYBE_UNUSED static void
+last_look(void)
+{
+    int before = full_at;
+
+    want(0, sysvmp_queue_qsize(q), "messages at the end");
+    fill();
+    if (limit > 0)
+        want(limit, full_at, "messages that fill it at the end");
+    else if (before > 0)
+        want(before, full_at, "messages that fill it at the end");
+    want(FIRST, get(SYSVMP_NOWAIT), "the first of them");
+    full_at = 0;
+    sysvmp_queue_destroy(q);
+}
+
+/* Peers. */
+
+MAYBE_UNUSED static int
+peer_gets(void)
+{
+    int number = get(SYSVMP_FOREVER);
+
+    return number > 0 ? number : number == -EPIPE ? 200 : 250;
+}
+
+MAYBE_UNUSED static int
+peer_puts(void)
+{
+    return put(PEERS, SYSVMP_FOREVER) == 0 ? 0 : 250;
+}
+
+MAYBE_UNUSED static void
+let_peer_get(void)
+{
+    waiter = sleeping_peer(peer_gets);
+}
+
+MAYBE_UNUSED static void
+let_peer_put(void)
+{
+    waiter = sleeping_peer(peer_puts);
+}
+
+/* The peer waits for a message: if there is one it must end without help,
+ * else it is given one.  What it got. */
+MAYBE_UNUSED static int
+peer_got(void)
+{
+    int number;
+
+    if (sysvmp_queue_qsize(q) == 0)
+        want(0, put(HELP, CRASH_BOUND_MS), "another put");
+    number = peer_end(waiter);
+    if (number > 0 && number < 128)
+        got[number]++;
+    else
+        wrong("the peer's get: %d", number);
+    return number;
+}
+
+/* The peer waits for room: if there is some it must end without help, else
+ * we make room. */
+MAYBE_UNUSED static void
+peer_has_put(void)
+{
+    if (sysvmp_queue_qsize(q) >= full_at)
+        take(SYSVMP_NOWAIT);
+    want(0, peer_end(waiter), "the peer's put");
+}
+
+#endif /* CRASH_QUEUE_H */

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * crash.h: a call is made by a victim that is killed at its 1st, 2nd, ...
+ * n-th crash point, and each time somebody looks at what is left.
+ *
+ * One round of a case:
+ *
+ *     tester                        victim
+ *     begin()     makes objects
+ *     forks
+ *                                   before()
+ *     meanwhile() e.g. puts a
+ *                 peer to sleep
+ *                                   call(), and is killed in it, or ends
+ *                                   right after it
+ *     during()    e.g. wakes it
+ *     waits for its end
+ *     look()
+ *     sysvmp_leave(): nothing may be left in the kernel
+ *
+ * The first round goes without a kill, and counts.
+ */
+#ifndef CRASH_H
+#define CRASH_H
+
+#include "stage.h"
+#include "tap.h"
+
+enum {
+    CRASH_BOUND_MS = 5000, /* longer than any wait that is not a hang */
+    PEER_HANGS = -1000
+};
+
+/* How the victim ended. */
+struct crash_end {
+    int acknowledged; /* the call returned, */
+    int answer;       /* and this is what */
+};
+
+struct crash_case {
+    const char *name;
+    void (*begin)(void);
+    void (*before)(void);
+    void (*meanwhile)(void);
+    int (*call)(void);
+    void (*during)(void);
+    void (*look)(const struct crash_end *end);
+};
+
+/* All rounds; one line of TAP. */
+void crash_run(const struct crash_case *crash_case);
+
+/* What follows is for the functions of a case. */
+
+/* Something is wrong in this round. */
+void wrong(const char *text, ...) TAP_PRINTF(1, 2);
+/* The same, if the two are not alike. */
+void want(int64_t wanted, int64_t seen, const char *what);
+/* A process that ends by _exit(fn()); to be waited for by peer_end(). */
+pid_t peer(int (*fn)(void));
+/* The same, and waits until it sleeps. */
+pid_t sleeping_peer(int (*fn)(void));
+/* A process that calls fn() and is killed at point n of it. */
+pid_t dying_peer(int (*fn)(void), long n);
+/* A peer's exit code, -N if signal N killed it, or PEER_HANGS, which is wrong;
+ * it is then killed. */
+int peer_end(pid_t pid);
+/* Has it ended within the bound?  It is not reaped. */
+int peer_ended(pid_t pid);
+/* Waits until the victim is dead or sleeps. */
+void victim_asleep_or_dead(void);
+int victim_is_asleep_or_dead(void);
+int victim_dead(void);
+/* For a call in which somebody else is to be killed in the victim's name: at
+ * which point, 0 in the first round; and how many points that one counted. */
+long crash_round(void);
+void crash_counted(long points);
+
+#endif /* CRASH_H */

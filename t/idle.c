@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * idle.c: a process asleep in a call for 5 s uses no CPU tick, and switches
+ * at most twice; then what it waits for comes, and it is there.
+ */
+#include <config.h>
+
+#include "stage.h"
+#include "sysvmp.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum { SLEEP_MS = 5000, SWITCHES = 2 };
+
+static struct sysvmp_lock *lock;
+static struct sysvmp_rlock *rlock;
+static struct sysvmp_queue *empty, *with_eof, *full, *full_kernel, *stop;
+static struct sysvmp_conn *quiet[2], *polled[2], *full_pipe[2];
+static char buf[SYSVMP_INLINE_MAX];
+
+static int64_t
+get(void)
+{
+    return sysvmp_queue_get(empty, buf, sizeof(buf), SYSVMP_FOREVER);
+}
+
+static int64_t
+get_or_eof(void)
+{
+    return sysvmp_queue_get(with_eof, buf, sizeof(buf), SYSVMP_FOREVER);
+}
+
+static int64_t
+get_with_timeout(void)
+{
+    return sysvmp_queue_get(empty, buf, sizeof(buf), 3600 * 1000);
+}
+
+static int64_t
+put(void)
+{
+    return sysvmp_queue_put(full, buf, 1, SYSVMP_FOREVER);
+}
+
+static int64_t
+put_kernel(void)
+{
+    return sysvmp_queue_put(full_kernel, buf, sizeof(buf), SYSVMP_FOREVER);
+}
+
+static int64_t
+conn_recv(void)
+{
+    return sysvmp_conn_recv(quiet[0], buf, sizeof(buf), SYSVMP_FOREVER);
+}
+
+static int64_t
+conn_poll(void)
+{
+    return sysvmp_conn_poll(polled[0], SYSVMP_FOREVER);
+}
+
+static int64_t
+conn_send(void)
+{
+    return sysvmp_conn_send(full_pipe[1], buf, sizeof(buf), SYSVMP_FOREVER);
+}
+
+static int64_t
+acquire(void)
+{
+    return sysvmp_lock_acquire(lock, SYSVMP_FOREVER);
+}
+
+static int64_t
+acquire_rlock(void)
+{
+    return sysvmp_rlock_acquire(rlock, SYSVMP_FOREVER);
+}
+
+static int
+wait_for_stop(void *arg)
+{
+    (void)arg;
+    return sysvmp_queue_get(stop, buf, sizeof(buf), SYSVMP_FOREVER) < 0;
+}
+
+static int64_t
+join(void)
+{
+    struct sysvmp_process *p;
+
+    must(sysvmp_process_create(&p, wait_for_stop, NULL), "process_create");
+    must(sysvmp_process_start(p), "start");
+    return sysvmp_process_join(p, SYSVMP_FOREVER);
+}
+
+static const struct sleeper {
+    const char *call;
+    int64_t (*fn)(void);
+} sleepers[] = {
+    {"queue_get", get},
+    {"queue_get with a timeout", get_with_timeout},
+    {"queue_get with SYSVMP_EOF", get_or_eof},
+    {"queue_put, maxsize reached", put},
+    {"queue_put, the kernel's queue full", put_kernel},
+    {"conn_recv", conn_recv},
+    {"conn_poll", conn_poll},
+    {"conn_send, the pipe full", conn_send},
+    {"lock_acquire", acquire},
+    {"rlock_acquire", acquire_rlock},
+    {"process_join", join},
+};
+
+enum { SLEEPERS = sizeof(sleepers) / sizeof(sleepers[0]) };
+
+static int
+run(void *arg)
+{
+    const struct sleeper *sleeper = arg;
+
+    return sleeper->fn() < 0;
+}
+
+static void
+make_objects(void)
+{
+    must(sysvmp_lock_create(&lock), "lock_create");
+    must(sysvmp_rlock_create(&rlock), "rlock_create");
+    must(sysvmp_queue_create(&empty, 0, 0), "queue_create");
+    must(sysvmp_queue_create(&with_eof, 0, SYSVMP_EOF), "queue_create");
+    must(sysvmp_queue_create(&full, 3, 0), "queue_create");
+    must(sysvmp_queue_create(&full_kernel, 0, 0), "queue_create");
+    must(sysvmp_queue_create(&stop, 0, 0), "queue_create");
+    must(sysvmp_pipe_create(quiet, 0), "pipe_create");
+    must(sysvmp_pipe_create(polled, 0), "pipe_create");
+    must(sysvmp_pipe_create(full_pipe, SYSVMP_SIMPLEX), "pipe_create");
+
+    must(sysvmp_lock_acquire(lock, SYSVMP_NOWAIT), "acquire");
+    must(sysvmp_rlock_acquire(rlock, SYSVMP_NOWAIT), "acquire");
+    while (sysvmp_queue_put(full, buf, 1, SYSVMP_NOWAIT) == 0)
+        continue;
+    while (sysvmp_queue_put(full_kernel, buf, 64, SYSVMP_NOWAIT) == 0)
+        continue;
+    while (sysvmp_conn_send(full_pipe[1], buf, sizeof(buf), 0) == 0)
+        continue;
+}
+
+/* What each of them waits for. */
+static void
+wake_all(void)
+{
+    for (int i = 0; i < 2; i++)
+        must(sysvmp_queue_put(empty, buf, 1, 1000), "put");
+    must(sysvmp_queue_put(with_eof, buf, 1, 1000), "put");
+    must(sysvmp_queue_get(full, buf, sizeof(buf), 1000), "get");
+    while (sysvmp_queue_get(full_kernel, buf, 64, SYSVMP_NOWAIT) >= 0)
+        continue;
+    must(sysvmp_conn_send(quiet[1], buf, 1, 1000), "send");
+    must(sysvmp_conn_send(polled[1], buf, 1, 1000), "send");
+    must(sysvmp_conn_recv(full_pipe[0], buf, sizeof(buf), 1000), "recv");
+    must(sysvmp_lock_release(lock), "release");
+    must(sysvmp_rlock_release(rlock), "release");
+    must(sysvmp_queue_put(stop, buf, 1, 1000), "put");
+}
+
+int
+main(void)
+{
+    int64_t ticks[SLEEPERS], switches[SLEEPERS];
+    pid_t pid[SLEEPERS];
+
+    plan(3 * SLEEPERS);
+    make_objects();
+    for (int i = 0; i < SLEEPERS; i++)
+        pid[i] = child(run, (void *)&sleepers[i]);
+    for (int i = 0; i < SLEEPERS; i++)
+        if (!asleep(pid[i]))
+            bail("%s does not sleep", sleepers[i].call);
+    for (int i = 0; i < SLEEPERS; i++) {
+        ticks[i] = cpu_ticks(pid[i]);
+        switches[i] = voluntary_switches(pid[i]);
+    }
+    pause_ms(SLEEP_MS);
+    for (int i = 0; i < SLEEPERS; i++) {
+        is_int(0, cpu_ticks(pid[i]) - ticks[i],
+            "idle: %d ms in %s take no CPU tick", SLEEP_MS, sleepers[i].call);
+        switches[i] = voluntary_switches(pid[i]) - switches[i];
+        ok(switches[i] >= 0 && switches[i] <= SWITCHES,
+            "... and %d switches", (int)switches[i]);
+    }
+    wake_all();
+    for (int i = 0; i < SLEEPERS; i++)
+        is_int(0, reap(pid[i]), "... then %s goes on", sleepers[i].call);
+    return done();
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * interrupt.c: the interrupt function is asked before each sleep and after
+ * each signal in it.  If it says so the call answers -EINTR and nothing has
+ * changed; else it sleeps on, to its old deadline.
+ */
+#include <config.h>
+
+#include "stage.h"
+#include "sysvmp.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum { WAIT_MS = 20 };
+
+static struct sysvmp_lock *lock;
+static struct sysvmp_rlock *rlock;
+static struct sysvmp_queue *empty, *full;
+static struct sysvmp_conn *end[2];
+static char buf[SYSVMP_INLINE_MAX];
+
+static struct {
+    _Atomic int held, signals, asked;
+} *stage;
+
+static int64_t
+get(int ms)
+{
+    return sysvmp_queue_get(empty, buf, sizeof(buf), ms);
+}
+
+static int64_t
+put(int ms)
+{
+    return sysvmp_queue_put(full, buf, 1, ms);
+}
+
+static int64_t
+conn_recv(int ms)
+{
+    return sysvmp_conn_recv(end[0], buf, sizeof(buf), ms);
+}
+
+static int64_t
+conn_poll(int ms)
+{
+    return sysvmp_conn_poll(end[0], ms);
+}
+
+static int64_t
+conn_send(int ms)
+{
+    return sysvmp_conn_send(end[0], buf, sizeof(buf), ms);
+}
+
+static int64_t
+acquire(int ms)
+{
+    return sysvmp_lock_acquire(lock, ms);
+}
+
+static int64_t
+acquire_rlock(int ms)
+{
+    return sysvmp_rlock_acquire(rlock, ms);
+}
+
+static const struct waiting {
+    const char *name;
+    int64_t (*call)(int ms);
+    int nowait;
+} waiting[] = {
+    {"queue_get", get, -EAGAIN},
+    {"queue_put", put, -EAGAIN},
+    {"conn_recv", conn_recv, -EAGAIN},
+    {"conn_poll", conn_poll, 0},
+    {"conn_send", conn_send, -EAGAIN},
+    {"lock_acquire", acquire, -EAGAIN},
+    {"rlock_acquire", acquire_rlock, -EAGAIN},
+};
+
+enum { CALLS = sizeof(waiting) / sizeof(waiting[0]) };
+
+static int
+answer(void *arg)
+{
+    stage->asked++;
+    return *(const int *)arg;
+}
+
+static int yes = 1, no = 0;
+
+static int
+hold_locks(void *arg)
+{
+    (void)arg;
+    if (sysvmp_lock_acquire(lock, SYSVMP_FOREVER) < 0 ||
+        sysvmp_rlock_acquire(rlock, SYSVMP_FOREVER) < 0)
+        return 1;
+    stage->held = 1;
+    until(&stage->held, 2);
+    if (sysvmp_lock_release(lock) < 0 || sysvmp_rlock_release(rlock) < 0)
+        return 2;
+    return 0;
+}
+
+static void
+at_once(const struct waiting *w)
+{
+    sysvmp_set_interrupt(answer, &yes);
+    stage->asked = 0;
+    is_int(-EINTR, w->call(SYSVMP_FOREVER),
+        "interrupt: asked before %s sleeps, it says yes", w->name);
+    ok(stage->asked >= 1, "... it was asked");
+    is_int(-EINTR, w->call(1000), "... with a timeout");
+    stage->asked = 0;
+    is_int(w->nowait, w->call(SYSVMP_NOWAIT), "... who won't sleep");
+    is_int(0, stage->asked, "... is not asked");
+    sysvmp_set_interrupt(answer, &no);
+    stage->asked = 0;
+    is_int(w->nowait == 0 ? 0 : -ETIMEDOUT, w->call(WAIT_MS),
+        "... it says no: the call waits till its time is up");
+    ok(stage->asked >= 1, "... it was asked");
+    sysvmp_set_interrupt(NULL, NULL);
+}
+
+/*
+ * After a signal.
+ */
+
+static void
+count_signal(int sig)
+{
+    (void)sig;
+    stage->signals++;
+}
+
+/* Says yes after the second signal. */
+static int
+twice(void *arg)
+{
+    (void)arg;
+    stage->asked++;
+    return stage->signals >= 2;
+}
+
+static int
+sleep_in(void *arg)
+{
+    const struct waiting *w = arg;
+    struct sigaction act = {.sa_handler = count_signal};
+
+    sigaction(SIGUSR1, &act, NULL);
+    sysvmp_set_interrupt(twice, NULL);
+    return w->call(SYSVMP_FOREVER) == -EINTR ? 0 : 1;
+}
+
+static int
+asked_again(void *arg)
+{
+    return stage->asked > *(const int *)arg;
+}
+
+static void
+by_signal(const struct waiting *w)
+{
+    int asked;
+    pid_t pid;
+
+    stage->signals = stage->asked = 0;
+    pid = child(sleep_in, (void *)w);
+    asleep(pid);
+    asked = stage->asked;
+    kill(pid, SIGUSR1);
+    until(&stage->signals, 1);
+    until_true(asked_again, &asked, "the interrupt function");
+    ok(asleep(pid), "interrupt: a signal in %s: asked, no: it sleeps on",
+        w->name);
+    kill(pid, SIGUSR1);
+    is_int(0, reap(pid), "... another: asked, yes: -EINTR");
+}
+
+/* Nothing was taken or put, nobody forgotten. */
+static void
+as_before(pid_t holder)
+{
+    struct sysvmp_conn *other = end[1];
+    int n = 0;
+
+    is_int(0, sysvmp_queue_qsize(empty), "interrupt: nothing was put");
+    is_int(1, sysvmp_queue_qsize(full), "... nor taken");
+    is_int(0, sysvmp_queue_put(empty, "x", 1, 1000), "... put");
+    is_int(1, get(1000), "... and get are as ever");
+    is_int(1, sysvmp_queue_get(full, buf, sizeof(buf), 1000), "... get");
+    is_int(0, put(1000), "... and put");
+    while (sysvmp_conn_recv(other, buf, sizeof(buf), SYSVMP_NOWAIT) >= 0)
+        n++;
+    ok(n > 0, "... what was sent is received");
+    is_int(0, conn_send(1000), "... there is room again");
+    is_int(0, sysvmp_conn_send(other, "x", 1, 1000), "... the other way");
+    is_int(1, conn_poll(1000), "... poll");
+    is_int(1, conn_recv(1000), "... and recv");
+    is_int(-EAGAIN, acquire(SYSVMP_NOWAIT), "... the locks are held");
+    is_int(-EAGAIN, acquire_rlock(SYSVMP_NOWAIT), "... both");
+    stage->held = 2;
+    is_int(0, acquire(10000), "... until they are released");
+    is_int(0, acquire_rlock(10000), "... both");
+    is_int(0, reap(holder), "... by their holder");
+    is_int(0, sysvmp_lock_release(lock), "... as we do");
+    is_int(0, sysvmp_rlock_release(rlock), "... both");
+}
+
+/* -EINTR with somebody else asleep beside: who is woken then? */
+static int
+get_one(void *arg)
+{
+    (void)arg;
+    return get(SYSVMP_FOREVER) == 1 ? 0 : 1;
+}
+
+static void
+neighbours(void)
+{
+    const struct waiting *w = &waiting[0];
+    int good = 0;
+
+    for (int i = 0; i < 20; i++) {
+        pid_t first, second;
+
+        stage->signals = 1;
+        stage->asked = 0;
+        first = child(sleep_in, (void *)w);
+        asleep(first);
+        second = child(get_one, NULL);
+        asleep(second);
+        /* Both want it; if the first has the message it says 1. */
+        kill(first, SIGUSR1);
+        must(sysvmp_queue_put(empty, "x", 1, 1000), "put");
+        if (reap(first) == 1)
+            must(sysvmp_queue_put(empty, "x", 1, 1000), "put");
+        good += reap(second) == 0;
+    }
+    is_int(20, good, "interrupt: who leaves does not forget its neighbour");
+}
+
+int
+main(void)
+{
+    pid_t holder;
+
+    plan(CALLS * 7 + CALLS * 2 + 18 + 1);
+    stage = shared(sizeof(*stage));
+    must(sysvmp_lock_create(&lock), "lock_create");
+    must(sysvmp_rlock_create(&rlock), "rlock_create");
+    must(sysvmp_queue_create(&empty, 0, 0), "queue_create");
+    must(sysvmp_queue_create(&full, 1, 0), "queue_create");
+    must(sysvmp_pipe_create(end, 0), "pipe_create");
+    holder = child(hold_locks, NULL);
+    until(&stage->held, 1);
+    must(put(0), "put");
+    while (conn_send(SYSVMP_NOWAIT) == 0)
+        continue;
+
+    for (int i = 0; i < CALLS; i++)
+        at_once(&waiting[i]);
+    for (int i = 0; i < CALLS; i++)
+        by_signal(&waiting[i]);
+    as_before(holder);
+    neighbours();
+    return done();
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ipc.c: an IPC namespace for each test, and what is left in it.  plan() asks
+ * for the namespace, before there is any object.
+ */
+#include <config.h>
+
+#include "tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <unistd.h>
+
+static int private_ipc;
+static int left_before;
+
+static int
+write_line(const char *path, const char *line)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0)
+        return -1;
+    n = write(fd, line, strlen(line));
+    close(fd);
+    return n < 0 ? -1 : 0;
+}
+
+/* As root, or else as the root of a user namespace, in which we are still who
+ * we were.  Where neither is allowed (in many containers) the test runs in the
+ * IPC namespace that there is, and counts what it leaves there. */
+static void
+enter_namespace(void)
+{
+    char uids[64], gids[64];
+
+    snprintf(uids, sizeof(uids), "%u %u 1", getuid(), getuid());
+    snprintf(gids, sizeof(gids), "%u %u 1", getgid(), getgid());
+    if (unshare(CLONE_NEWIPC) == 0) {
+        private_ipc = 1;
+    } else if (unshare(CLONE_NEWUSER | CLONE_NEWIPC) == 0) {
+        private_ipc = 1;
+        write_line("/proc/self/setgroups", "deny");
+        if (write_line("/proc/self/uid_map", uids) < 0 ||
+            write_line("/proc/self/gid_map", gids) < 0)
+            diag("in a user namespace without a map: %s", strerror(errno));
+    } else {
+        diag("no IPC namespace of our own: %s", strerror(errno));
+    }
+}
+
+int
+ipc_is_private(void)
+{
+    return private_ipc;
+}
+
+/* In each line of a table the id is second; cuid is where it is told. */
+static int
+walk(const char *table, int cuid_field, void (*each)(int id))
+{
+    FILE *f = fopen(table, "re");
+    char line[512];
+    int count = 0;
+
+    if (!f)
+        return 0;
+    if (!fgets(line, sizeof(line), f))
+        line[0] = '\0';
+    while (fgets(line, sizeof(line), f)) {
+        char *field, *rest = line;
+        unsigned long cuid = 0;
+        int id = -1;
+
+        for (int i = 0; (field = strtok_r(rest, " \n", &rest)); i++) {
+            if (i == 1)
+                id = atoi(field);
+            else if (i == cuid_field)
+                cuid = strtoul(field, NULL, 10);
+        }
+        if (!private_ipc && cuid != getuid())
+            continue;
+        count++;
+        if (each)
+            each(id);
+    }
+    fclose(f);
+    return count;
+}
+
+static int
+walk_all(void (*msg)(int), void (*sem)(int), void (*shm)(int))
+{
+    return walk("/proc/sysvipc/msg", 9, msg) +
+        walk("/proc/sysvipc/sem", 6, sem) + walk("/proc/sysvipc/shm", 9, shm);
+}
+
+int
+ipc_left(void)
+{
+    int more = walk_all(NULL, NULL, NULL) - left_before;
+
+    return more > 0 ? more : 0;
+}
+
+static void
+remove_msg(int id)
+{
+    msgctl(id, IPC_RMID, NULL);
+}
+
+static void
+remove_sem(int id)
+{
+    semctl(id, 0, IPC_RMID);
+}
+
+static void
+remove_shm(int id)
+{
+    shmctl(id, IPC_RMID, NULL);
+}
+
+void
+ipc_remove(void)
+{
+    if (private_ipc)
+        walk_all(remove_msg, remove_sem, remove_shm);
+}
+
+void
+ipc_enter(void)
+{
+    enter_namespace();
+    left_before = walk_all(NULL, NULL, NULL);
+}
