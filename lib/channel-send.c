@@ -27,6 +27,8 @@
 #define ONE_SENT ((UINT64_C(1) << 32) + 1)
 #define TAKE_BACK UINT64_C(1)
 
+#define READER_SEEN_NS 10000
+
 struct sending {
     struct channel *channel;
     struct message *message;
@@ -135,33 +137,64 @@ falsely_full(const struct channel *channel)
         state.messages < channel->limit;
 }
 
-/* A handle that was closed meanwhile, or an end that nobody reads. */
+/* -EPIPE: nobody reads, or is about to. */
 static int
-refused(const struct channel *channel)
+no_reader(struct channel *channel)
 {
-    int nobody;
-
-    if (UNLIKELY(own_load(&channel->handle->closed) ||
-            own_load(&channel->no_sends)))
-        return -EBADF;
-    if (!channel->tells_epipe)
-        return 0;
-    nobody = cradle_nobody(channel->handle->arena, channel->semaphores,
+    int nobody = cradle_nobody(channel->handle->arena, channel->semaphores,
         channel->readers, -1);
-    if (LIKELY(nobody == 0 || nobody == -EINPROGRESS))
+
+    if (nobody == 0 || nobody == -EINPROGRESS)
         return 0;
     return nobody == 1 ? -EPIPE : nobody;
+}
+
+/*
+ * As no_reader(), but a reader that was seen a moment ago is not looked for
+ * again.  Who has closed, left, or joined the dead has counted a departure.  Of
+ * one that was killed nobody can know so soon: the kernel drops its references
+ * first, then takes it apart, then tells its parent.
+ */
+static int
+no_reader_lately(struct channel *channel)
+{
+    uint32_t departures =
+        shm_load(&channel->handle->arena->head->departures);
+    int64_t now = deadline_now();
+    int error;
+
+    if (own_peek(&channel->departures_seen) == departures &&
+        now - own_peek(&channel->reader_seen) < READER_SEEN_NS)
+        return 0;
+    error = no_reader(channel);
+    if (error == 0) {
+        own_poke(&channel->departures_seen, departures);
+        own_poke(&channel->reader_seen, now);
+    }
+    return error;
+}
+
+static bool
+closed_here(const struct channel *channel)
+{
+    return own_load(&channel->handle->closed) ||
+        own_load(&channel->no_sends);
 }
 
 static ssize_t
 look(void *context, bool woken)
 {
     const struct sending *sending = context;
-    int error = refused(sending->channel);
+    int error;
 
     (void) woken;
-    if (error < 0)
-        return error;
+    if (closed_here(sending->channel))
+        return -EBADF;
+    if (sending->channel->tells_epipe) {
+        error = no_reader(sending->channel);
+        if (error < 0)
+            return error;
+    }
     error = try_send(sending);
     if (error == -ENOBUFS && falsely_full(sending->channel)) {
         if (!mend(sending->channel))
@@ -273,9 +306,13 @@ channel_send(struct channel *channel, const void *buf, size_t len,
 
     if (UNLIKELY(arena_me(channel->handle->arena) == 0))
         return arena_gone(channel->handle->arena);
-    error = refused(channel);
-    if (UNLIKELY(error < 0))
-        return error;
+    if (UNLIKELY(closed_here(channel)))
+        return -EBADF;
+    if (channel->tells_epipe) {
+        error = no_reader_lately(channel);
+        if (UNLIKELY(error < 0))
+            return error;
+    }
     if (UNLIKELY(len > channel->largest))
         return too_large(channel, len);
     sending.length = message_pack(&message, buf, len);

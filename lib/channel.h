@@ -36,6 +36,9 @@ struct channel {
     bool tells_eof;   /* receive: when empty and nobody can send any more */
     _Atomic bool broken; /* a malformed message came */
     _Atomic bool no_sends; /* closed for sending, while receives go on */
+    /* When a reader was last known to live, and the departures until then. */
+    _Atomic int64_t reader_seen;
+    _Atomic uint32_t departures_seen;
     _Atomic uint32_t seen_sent; /* what we last read: it can only be more */
     struct spin receive_spin;
     struct spin send_spin;

@@ -31,7 +31,7 @@ static struct sysvmp_process *current = &main_process;
 static struct sysvmp_process parent = { .pidfd = -1 };
 
 /* The main program, asked for the first time, or a child that the program
- * forked itself, which must not note its end where its parent notes its own. */
+ * forked itself: it must not note its end where its parent notes its own. */
 struct sysvmp_process *
 sysvmp_current_process(void)
 {

@@ -161,13 +161,13 @@ handle_drop(struct handle *handle, struct holding *h, int reference, int gate)
     };
     int error;
 
-    (void) handle;
     if (h->references[reference] < 0)
         return;
     error = sysv_semop(h->place.semaphores, drop, 2);
     if (error == -ERANGE) /* the gate is full of tokens: enough of them */
         (void) sysv_semop(h->place.semaphores, drop, 1);
     h->references[reference] = -1;
+    shm_add(&handle->arena->head->departures, 1);
 }
 
 void
@@ -253,4 +253,5 @@ handle_abandon_all(struct arena *arena)
             add_release(&batch, &h->holding[i]);
         }
     (void) batch_flush(&batch);
+    shm_add(&arena->head->departures, 1);
 }

@@ -103,6 +103,9 @@ ended(struct sysvmp_process *p, int code)
     p->code = code;
     p->state = PROCESS_ENDED;
     children_remove(p);
+    /* Who sends to it after this must be told at once. */
+    if (p->record.arena != NULL && arena_me(p->record.arena) != 0)
+        shm_add(&p->record.arena->head->departures, 1);
 }
 
 /* Has it ended?  Under the mutex. */

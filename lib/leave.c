@@ -48,6 +48,7 @@ just_die(struct arena *arena)
     };
 
     shm_store(&arena->head->garbage, 1);
+    shm_add(&arena->head->departures, 1);
     (void) sysv_semop(arena->home, die, 2);
 }
 
