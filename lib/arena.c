@@ -19,7 +19,7 @@
 #include "block.h"
 #include "cradle.h"
 #include "error.h"
-#include "hooks.h"
+#include "shortage.h"
 #include "member.h"
 #include "object.h"
 #include "record.h"
@@ -88,6 +88,7 @@ attach_segment(int *id, key_t *key, uint64_t *size, int *error)
         }
         sysv_shm_remove(*id);
     }
+    *error = shortage_segments(*error);
     if (*error == -EINVAL)
         *error = error_detail(-ENOMEM,
             "no shared memory segment of %d bytes or more: raise "
@@ -130,7 +131,7 @@ lay_out(struct arena_head *head, uint64_t size)
     head->size = size;
     end = place_table(&head->members, end, MEMBERS_MAX,
         sizeof(struct member));
-    end = place_table(&head->blocks, end, objects / 8 + 1,
+    end = place_table(&head->blocks, end, clamp(objects / 8, 8, BLOCKS_MAX),
         sizeof(struct block));
     end = place_table(&head->objects, end, objects, sizeof(struct object));
     end = place_table(&head->records, end,
@@ -213,6 +214,7 @@ arena_ensure(struct arena **out)
             unmake(arena);
             return error;
         }
+        arena->previous = arena_current;
         arena_current = arena;
     }
     *out = arena;

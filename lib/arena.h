@@ -58,7 +58,8 @@ struct arena_head {
     _Atomic uint32_t record_tag;
 };
 
-#define SELF_PAGE 4096
+#define SELF_PAGE  4096
+#define BLOCKS_MAX 4096
 
 /*
  * What a fork must not inherit; in a page that the kernel wipes for the child.
@@ -71,7 +72,7 @@ struct self {
     _Alignas(SELF_PAGE) _Atomic uint64_t me;
     uint32_t seat;
     _Atomic uint32_t *busy; /* our seat's, in the segment */
-    uint8_t joined[512];    /* a bit for each block */
+    uint8_t joined[BLOCKS_MAX / 8]; /* a bit for each block */
 };
 
 extern struct self self;
@@ -79,6 +80,7 @@ extern struct self self;
 /* This process's view of an arena. */
 struct arena {
     struct arena_head *head;
+    struct arena *previous; /* one that was left; handles may refer to it */
     int home;        /* id of the first block, which has the arena lock */
     void *cradle;    /* attached only around a fork */
     bool left;       /* by sysvmp_leave or exit */

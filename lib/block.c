@@ -13,6 +13,7 @@
 
 #include "block.h"
 #include "error.h"
+#include "shortage.h"
 #include "member.h"
 #include "sysv.h"
 
@@ -44,7 +45,7 @@ block_create(struct arena *arena, uint32_t i)
     } while (id == -EEXIST);
     if (id < 0) {
         shm_store(&block->state, BLOCK_EMPTY);
-        return id;
+        return shortage_semaphores(id);
     }
     error = sysv_semop(id, &unlocked, 1);
     if (error < 0) {

@@ -151,7 +151,7 @@ no_reader(struct channel *channel)
 
 /*
  * As no_reader(), but a reader that was seen a moment ago is not looked for
- * again.  Who has closed, left, or joined the dead has counted a departure.  Of
+ * again.  Who has closed, left, or joined the dead has counted a departure. Of
  * one that was killed nobody can know so soon: the kernel drops its references
  * first, then takes it apart, then tells its parent.
  */

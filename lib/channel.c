@@ -34,13 +34,16 @@ static int
 largest_payload(int queue, size_t *largest)
 {
     struct sysv_queue_state state;
-    size_t body = sysv_msg_max();
+    struct sysv_limits limits;
+    size_t body;
     int error = sysv_msg_state(queue, &state);
 
     if (error < 0)
         return error;
-    if (body > state.capacity)
-        body = state.capacity;
+    sysv_limits(&limits);
+    body = state.capacity;
+    if (limits.message > 0 && body > (size_t) limits.message)
+        body = (size_t) limits.message;
     if (body < sizeof(struct message_header))
         return error_detail(-ENOSPC,
             "the kernel's queues are too small for any message: raise "

@@ -12,6 +12,7 @@
 #include "internal.h"
 
 #include "cradle.h"
+#include "shortage.h"
 #include "sysv.h"
 
 int
@@ -25,7 +26,7 @@ cradle_create(struct arena *arena)
         id = sysv_shm_create(arena->head->cradle_key, 1);
     } while (id == -EEXIST);
     arena->head->cradle_id = id;
-    return id < 0 ? id : 0;
+    return id < 0 ? shortage_segments(id) : 0;
 }
 
 int

@@ -16,6 +16,7 @@
 #include "block.h"
 #include "cradle.h"
 #include "error.h"
+#include "shortage.h"
 #include "object.h"
 #include "sysv.h"
 
@@ -176,7 +177,7 @@ make_queue(struct object *object)
     } while (id == -EEXIST);
     if (id >= 0)
         shm_store(&object->queue, id);
-    return id < 0 ? id : 0;
+    return id < 0 ? shortage_queues(id) : 0;
 }
 
 static void

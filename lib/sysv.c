@@ -76,70 +76,13 @@ removed_or(int error, int otherwise)
     return error == -EINVAL || error == -EIDRM ? -EIDRM : otherwise;
 }
 
-/* ---- what is full ---- */
+/* ---- errors of the three get calls ---- */
 
 static int
-no_semaphores(int error)
-{
-    struct seminfo limit, use;
-    int saved_errno = errno;
-
-    memset(&limit, 0, sizeof(limit));
-    memset(&use, 0, sizeof(use));
-    semctl(0, 0, IPC_INFO, (union semun){ .info = &limit });
-    semctl(0, 0, SEM_INFO, (union semun){ .info = &use });
-    errno = saved_errno;
-    return error_detail(error,
-        "no room for a semaphore set: the system allows %d sets of up to %d "
-        "and %d semaphores in all (kernel.sem), in use %d sets and %d "
-        "semaphores; remove unused ones (ipcs -s, ipcrm -s) or raise "
-        "kernel.sem",
-        limit.semmni, limit.semmsl, limit.semmns, use.semusz, use.semaem);
-}
-
-static int
-no_queues(int error)
-{
-    struct msginfo limit, use;
-    int saved_errno = errno;
-
-    memset(&limit, 0, sizeof(limit));
-    memset(&use, 0, sizeof(use));
-    msgctl(0, IPC_INFO, (struct msqid_ds *) &limit);
-    msgctl(0, MSG_INFO, (struct msqid_ds *) &use);
-    errno = saved_errno;
-    return error_detail(error,
-        "no room for a message queue: the system allows %d "
-        "(kernel.msgmni), in use %d; remove unused ones (ipcs -q, ipcrm -q) "
-        "or raise kernel.msgmni",
-        limit.msgmni, use.msgpool);
-}
-
-static int
-no_segments(int error)
-{
-    struct shminfo limit;
-    struct shm_info use;
-    int saved_errno = errno;
-
-    memset(&limit, 0, sizeof(limit));
-    memset(&use, 0, sizeof(use));
-    shmctl(0, IPC_INFO, (struct shmid_ds *) &limit);
-    shmctl(0, SHM_INFO, (struct shmid_ds *) &use);
-    errno = saved_errno;
-    return error_detail(error,
-        "no room for a shared memory segment: the system allows %lu segments "
-        "(kernel.shmmni) and %lu pages (kernel.shmall), in use %d and %lu; "
-        "remove unused ones (ipcs -m, ipcrm -m) or raise the limit",
-        limit.shmmni, limit.shmall, use.used_ids, use.shm_tot);
-}
-
-static int
-not_created(int error, int (*full)(int))
+not_created(int error)
 {
     switch (error) {
     case -ENOSPC:
-        return full(-ENOSPC);
     case -ENOMEM:
     case -EEXIST:
     case -EINVAL: /* over a limit on the size: the caller may try less */
@@ -170,9 +113,9 @@ sysv_sem_create(key_t key, int semaphores)
 
     CALL(id, SEAM_SEMGET,
         semget(key, semaphores, IPC_CREAT | IPC_EXCL | 0600));
-    return id >= 0 ? (int) id
-                   : not_created(id == -EINVAL ? -ENOSPC : (int) id,
-                         no_semaphores);
+    if (id == -EINVAL) /* more in a set than the system allows */
+        return -ENOSPC;
+    return id >= 0 ? (int) id : not_created((int) id);
 }
 
 int
@@ -219,12 +162,11 @@ semop_failed(int error)
     case -EAGAIN:
     case -ENOMEM:
     case -ERANGE:
+    case -ENOSPC:
         return error;
     case -EIDRM:
     case -EINVAL:
         return -EIDRM;
-    case -ENOSPC:
-        return no_semaphores(-ENOSPC);
     case -EACCES:
     case -EPERM:
         return -EACCES;
@@ -285,7 +227,7 @@ sysv_msg_create(key_t key)
     long id;
 
     CALL(id, SEAM_MSGGET, msgget(key, IPC_CREAT | IPC_EXCL | 0600));
-    return id >= 0 ? (int) id : not_created((int) id, no_queues);
+    return id >= 0 ? (int) id : not_created((int) id);
 }
 
 int
@@ -321,16 +263,50 @@ sysv_msg_state(int id, struct sysv_queue_state *state)
     return 0;
 }
 
-size_t
-sysv_msg_max(void)
+void
+sysv_limits(struct sysv_limits *limits)
 {
-    struct msginfo limit;
-    long result;
+    union {
+        struct msginfo info;
+        struct msqid_ds buf;
+    } msg_limit, msg_use;
+    union {
+        struct shminfo info;
+        struct shm_info use;
+        struct shmid_ds buf;
+    } shm_limit, shm_use;
+    struct seminfo sem_limit, sem_use;
+    long ignored;
 
-    memset(&limit, 0, sizeof(limit));
-    CALL(result, SEAM_MSGCTL,
-        msgctl(0, IPC_INFO, (struct msqid_ds *) &limit));
-    return result >= 0 && limit.msgmax > 0 ? (size_t) limit.msgmax : 8192;
+    memset(&msg_limit, 0, sizeof(msg_limit));
+    memset(&msg_use, 0, sizeof(msg_use));
+    memset(&shm_limit, 0, sizeof(shm_limit));
+    memset(&shm_use, 0, sizeof(shm_use));
+    memset(&sem_limit, 0, sizeof(sem_limit));
+    memset(&sem_use, 0, sizeof(sem_use));
+    CALL(ignored, SEAM_MSGCTL, msgctl(0, IPC_INFO, &msg_limit.buf));
+    CALL(ignored, SEAM_MSGCTL, msgctl(0, MSG_INFO, &msg_use.buf));
+    CALL(ignored, SEAM_SHMCTL, shmctl(0, IPC_INFO, &shm_limit.buf));
+    CALL(ignored, SEAM_SHMCTL, shmctl(0, SHM_INFO, &shm_use.buf));
+    CALL(ignored, SEAM_SEMCTL,
+        semctl(0, 0, IPC_INFO, (union semun){ .info = &sem_limit }));
+    CALL(ignored, SEAM_SEMCTL,
+        semctl(0, 0, SEM_INFO, (union semun){ .info = &sem_use }));
+    (void) ignored;
+    *limits = (struct sysv_limits){
+        .queues = msg_limit.info.msgmni,
+        .queues_used = msg_use.info.msgpool,
+        .message = msg_limit.info.msgmax,
+        .sets = sem_limit.semmni,
+        .sets_used = sem_use.semusz,
+        .semaphores = sem_limit.semmns,
+        .semaphores_used = sem_use.semaem,
+        .set_size = sem_limit.semmsl,
+        .segments = shm_limit.info.shmmni,
+        .segments_used = (unsigned long) shm_use.use.used_ids,
+        .pages = shm_limit.info.shmall,
+        .pages_used = shm_use.use.shm_tot,
+    };
 }
 
 /*
@@ -435,7 +411,7 @@ sysv_shm_create(key_t key, size_t size)
 
     CALL(id, SEAM_SHMGET,
         shmget(key, size, IPC_CREAT | IPC_EXCL | SHM_NORESERVE | 0600));
-    return id >= 0 ? (int) id : not_created((int) id, no_segments);
+    return id >= 0 ? (int) id : not_created((int) id);
 }
 
 int

@@ -24,6 +24,20 @@ struct sysv_queue_state {
     size_t capacity; /* bytes */
 };
 
+/* Limits of the system, and what is in use of them. */
+struct sysv_limits {
+    int queues, queues_used;
+    int message; /* bytes of one */
+    int sets, sets_used;
+    int semaphores, semaphores_used;
+    int set_size; /* semaphores in a set */
+    unsigned long segments, segments_used;
+    unsigned long pages, pages_used;
+};
+
+/* 0 where the kernel does not say. */
+void sysv_limits(struct sysv_limits *limits);
+
 int sysv_sem_create(key_t key, int semaphores);
 int sysv_sem_open(key_t key);
 void sysv_sem_remove(int id);
@@ -40,8 +54,6 @@ int sysv_msg_create(key_t key);
 int sysv_msg_open(key_t key);
 void sysv_msg_remove(int id);
 int sysv_msg_state(int id, struct sysv_queue_state *state);
-/* The largest body that the kernel takes at all. */
-size_t sysv_msg_max(void);
 /* Neither sleeps.  message begins with a long, which length leaves out. */
 int sysv_msgsnd(int id, const void *message, size_t length);
 ssize_t sysv_msgrcv(int id, void *message, size_t size);
