@@ -110,14 +110,15 @@ static uint64_t
 place_table(struct arena_table *table, uint64_t offset, uint32_t count,
     size_t entry_size)
 {
-    table->offset = (offset + 4095) / 4096 * 4096;
+    table->offset = (offset + 127) / 128 * 128;
     table->count = count;
     table->entry_size = (uint32_t) entry_size;
     return table->offset + (uint64_t) count * entry_size;
 }
 
 /* The tables are as large as they could ever be used: a page that is never
- * touched costs nothing. */
+ * touched costs nothing.  The first members share the head's page, as a child
+ * that touches one more pays for it. */
 static void
 lay_out(struct arena_head *head, uint64_t size)
 {

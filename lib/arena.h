@@ -52,7 +52,7 @@ struct arena_head {
     _Atomic uint32_t garbage;
     /* Under the arena lock: no entry from here on was ever used. */
     _Atomic uint32_t objects_high;
-    _Atomic uint32_t objects_used; /* under the arena lock; a hint */
+    _Atomic uint32_t objects_holes; /* some below that may be free: a hint */
     _Atomic uint32_t objects_next; /* where to look for a free entry: a hint */
     /* By whoever makes a process record; no two tags are alike for long. */
     _Atomic uint32_t record_tag;

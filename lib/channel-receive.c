@@ -199,8 +199,10 @@ channel_receive(struct channel *channel, void *buf, size_t size,
     if (length == -EAGAIN)
         length = wait_for(&receiving, look, timeout_ms);
     if (UNLIKELY(length < 0)) {
-        if (length == -EBADMSG)
+        if (length == -EBADMSG) {
             own_store(&channel->broken, true);
+            gate_wake(&channel->send); /* it has left room, too */
+        }
         return length;
     }
     gate_wake(&channel->send);

@@ -39,17 +39,12 @@ give_up(struct arena *arena)
  * more must be known before the next one asks whether it is the last.
  */
 static void
-just_die(struct arena *arena)
+just_go(struct arena *arena)
 {
-    uint32_t seat = self.seat;
-    struct sembuf die[2] = {
-        sem_operation(alive_semaphore(seat), -alive_bit(seat), SEM_UNDO),
-        sem_operation(BLOCK_LOCK, 1, SEM_UNDO),
-    };
-
+    shm_store(&member_at(arena, self.seat)->state, MEMBER_LEAVING);
     shm_store(&arena->head->garbage, 1);
     shm_add(&arena->head->departures, 1);
-    (void) sysv_semop(arena->home, die, 2);
+    arena_unlock(arena);
 }
 
 static int
@@ -66,7 +61,7 @@ leave(bool at_end)
     if (error == 0 && alone(arena)) {
         arena_remove(arena); /* and with it the lock */
     } else if (error == 0 && at_end) {
-        just_die(arena);
+        just_go(arena);
     } else if (error == 0) {
         give_up(arena);
         arena_unlock(arena);

@@ -61,7 +61,7 @@ seat_free(struct member *member, bool alive)
 {
     if (alive)
         return false;
-    if (shm_load(&member->state) == MEMBER_USED) {
+    if (shm_load(&member->state) != MEMBER_FREE) {
         shm_add(&member->generation, 1);
         shm_store(&member->state, MEMBER_FREE);
     }
@@ -148,15 +148,14 @@ int
 member_others(const struct arena *arena)
 {
     unsigned short values[BLOCK_SEMAPHORES];
-    uint32_t seat = self.seat;
     int error = sysv_sem_values(arena->home, values);
 
     if (error < 0)
         return error;
-    if (arena_me(arena) != 0)
-        values[alive_semaphore(seat)] &= (unsigned short) ~alive_bit(seat);
-    for (int i = 0; i < BLOCK_ALIVE_COUNT; i++)
-        if (values[BLOCK_ALIVE + i] != 0)
+    for (uint32_t seat = 0; seat < MEMBERS_MAX; seat++)
+        if ((values[alive_semaphore(seat)] & alive_bit(seat)) != 0 &&
+            seat != self.seat &&
+            shm_load(&member_at(arena, seat)->state) != MEMBER_LEAVING)
             return 1;
     return 0;
 }

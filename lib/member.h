@@ -13,14 +13,17 @@
 #define MEMBERS_MAX (BLOCK_ALIVE_COUNT * BLOCK_ALIVE_EACH)
 #define BUSY_WORDS  16
 
-enum { MEMBER_FREE, MEMBER_USED };
+enum { MEMBER_FREE, MEMBER_USED, MEMBER_LEAVING };
 
 /* A seat, in the segment. */
 struct member {
     /* Raised under the arena lock while its last holder is dead and nobody
      * has claimed it; never after a claim. */
     _Atomic uint64_t generation;
-    _Atomic uint32_t state;  /* under the arena lock */
+    /* Under the arena lock.  LEAVING: of one that ends; it is no member any
+     * more to who asks whether it is the last, but the seat is taken until
+     * the kernel lowers its bit: its threads may still be inside calls. */
+    _Atomic uint32_t state;
     _Atomic int32_t pid;     /* for display: death is judged by the bit */
     _Atomic int64_t entered; /* seconds since 1970, for display */
     uint64_t reserved[5];
@@ -60,7 +63,8 @@ int member_raise(int semaphores, uint32_t seat, int value,
     const struct sembuf *more);
 /* 1: the owner is dead; 0: alive; -EIDRM.  Judged in the lock's own block. */
 int member_dead(const struct arena *arena, int semaphores, uint64_t owner);
-/* Is somebody else alive in the home block?  1, 0, or a code. */
+/* Is somebody else alive in the home block, and not leaving?  1, 0, or a
+ * code. */
 int member_others(const struct arena *arena);
 
 #endif /* SYSVMP_MEMBER_H */

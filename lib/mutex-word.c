@@ -34,7 +34,9 @@
 #    define OWNER(word) ((word) & ~OWNER_FLAGS)
 
 /* A spinner that came too short for so long reserves the next turn. */
-#    define STARVING_NS  2000
+#    define STARVING_NS  5000
+/* Between two looks of a spinner at most: some 3 us. */
+#    define PAUSES_MAX   64
 /* So many wake-ups in vain, and a sleeper does. */
 #    define STARVING_WAKES 2
 
@@ -48,7 +50,8 @@ struct attempt {
     uint64_t me;
     struct deadline deadline;
     bool spinning;      /* may still spin */
-    struct spin_run run;
+    int pauses;         /* before the next look */
+    int64_t spin_until; /* 0: the clock was not asked yet */
     int64_t starving_at;
     bool woken;         /* has taken a token: entitled to a reserved word */
     bool reserved;      /* has set S: likewise */
@@ -97,27 +100,38 @@ take_free(struct mutex *mutex, const struct attempt *attempt, uint64_t word)
     return word & D ? SYSVMP_OWNER_DEAD : 0;
 }
 
-/* true: look at the word again; false: spinning is over. */
+/*
+ * true: look at the word again; false: spinning is over.  The looks get rarer:
+ * each takes the word's line away from the holder, who could take and release
+ * the lock five times meanwhile.
+ */
 static bool
 spin(struct mutex *mutex, struct attempt *attempt, uint64_t word)
 {
+    int64_t now;
+
     if (!attempt->spinning)
         return false;
-    if (!spin_more(&attempt->run)) {
+    for (int i = 0; i < attempt->pauses; i++)
+        cpu_relax();
+    now = deadline_now();
+    if (attempt->spin_until == 0) {
+        attempt->spin_until = now + spin_limit;
+        attempt->starving_at = now + STARVING_NS;
+    }
+    if (now >= attempt->spin_until) {
         spin_in_vain(&mutex->spin);
         attempt->spinning = false;
         return false;
     }
-    if (attempt->run.rounds % 32 == 0 && !attempt->reserved) {
-        int64_t now = deadline_now();
-
-        if (attempt->starving_at == 0)
-            attempt->starving_at = now + STARVING_NS;
-        else if (now >= attempt->starving_at)
-            attempt->reserved = true;
+    if (now >= attempt->starving_at) {
+        attempt->reserved = true;
+        attempt->pauses = 1; /* the next release is for us */
+        if ((word & S) == 0)
+            (void) shm_cas(&mutex->words->word, &word, word | S);
+    } else if (attempt->pauses < PAUSES_MAX) {
+        attempt->pauses *= 2;
     }
-    if (attempt->reserved && (word & S) == 0)
-        (void) shm_cas(&mutex->words->word, &word, word | S);
     return true;
 }
 
@@ -202,6 +216,7 @@ mutex_acquire_slow(struct mutex *mutex, int timeout_ms)
     struct attempt attempt = {
         .me = arena_me(mutex->handle.arena),
         .deadline = DEADLINE(timeout_ms),
+        .pauses = 1,
     };
     int result;
 

@@ -51,7 +51,7 @@ remove_entry(struct arena *arena, uint32_t i)
         shm_load(&object->slots));
     shm_add(&object->generation, 1);
     shm_store(&object->state, OBJECT_EMPTY);
-    shm_sub(&arena->head->objects_used, 1);
+    shm_store(&arena->head->objects_holes, 1);
     shm_store(&arena->head->objects_next, i);
 }
 
@@ -119,12 +119,13 @@ find_entry(struct arena *arena, uint32_t *index)
     uint32_t high = shm_load(&arena->head->objects_high);
     uint32_t start = shm_load(&arena->head->objects_next);
 
-    if (shm_load(&arena->head->objects_used) < high)
+    if (shm_load(&arena->head->objects_holes) != 0)
         for (uint32_t i = 0; i < high; i++) {
             *index = (start + i) % high;
             if (shm_peek(&object_at(arena, *index)->state) == OBJECT_EMPTY)
                 return 0;
         }
+    shm_store(&arena->head->objects_holes, 0);
     *index = high;
     if (high < count) {
         shm_store(&arena->head->objects_high, high + 1);
@@ -157,7 +158,6 @@ intend(struct arena *arena, const struct object_wish *wish, uint32_t index,
     shm_store(&object->creator, getpid());
     shm_store(&object->created, (int64_t) time(NULL));
     shm_store(&object->limit, wish->limit);
-    shm_add(&arena->head->objects_used, 1);
     shm_store(&object->state, OBJECT_INTENT);
     block_take(arena, block, slot, wish->slots);
 }

@@ -21,7 +21,7 @@
 #define YIELDS      2
 
 /* Nanoseconds; 0: never.  From SYSVMP_SPIN_US and the number of CPUs. */
-static int64_t limit;
+int64_t spin_limit;
 static bool yields;
 
 __attribute__((__constructor__)) static void
@@ -38,7 +38,7 @@ read_limit(void)
             us = wanted;
     }
     yields = us > 0;
-    limit = sysvmp_cpu_count() > 1 ? (int64_t) us * 1000 : 0;
+    spin_limit = sysvmp_cpu_count() > 1 ? (int64_t) us * 1000 : 0;
 }
 
 static bool
@@ -55,17 +55,22 @@ worth(struct spin_memory *memory)
 bool
 spin_worth(struct spin_memory *memory)
 {
-    return limit > 0 && worth(memory);
+    return spin_limit > 0 && worth(memory);
 }
 
-bool
+struct spin_run {
+    int64_t end; /* 0: the clock was not asked yet */
+    uint32_t rounds;
+};
+
+static bool
 spin_more(struct spin_run *run)
 {
     cpu_relax();
     if (++run->rounds % 32 != 0)
         return true;
     if (run->end == 0)
-        run->end = deadline_now() + limit;
+        run->end = deadline_now() + spin_limit;
     return deadline_now() < run->end;
 }
 

@@ -28,14 +28,10 @@ struct spin {
 bool spin_wait(struct spin *spin, bool (*there)(const void *),
     const void *arg);
 
-/* For a loop of one's own: spins as long as spin_more() says so. */
-struct spin_run {
-    int64_t end; /* 0: the clock was not asked yet */
-    uint32_t rounds;
-};
-
+/* For a loop of one's own: is it worth it, for how many nanoseconds at most,
+ * and how did it go? */
 bool spin_worth(struct spin_memory *memory);
-bool spin_more(struct spin_run *run);
+extern int64_t spin_limit;
 void spin_paid(struct spin_memory *memory);
 void spin_in_vain(struct spin_memory *memory);
 

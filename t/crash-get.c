@@ -115,16 +115,16 @@ static void
 there_cases(void)
 {
     static const struct crash_case alone = {"get, nobody waits",
-        create_with_two, NULL, NULL, get_at_leisure, NULL, look_alone};
+        create_with_two, NULL, NULL, get_at_leisure, NULL, look_alone, STAYS};
     static const struct crash_case waited = {
         "get, bounded queue, a sender waits", create_bounded_full, NULL,
-        let_peer_put, get_at_leisure, NULL, look_with_putter};
+        let_peer_put, get_at_leisure, NULL, look_with_putter, STAYS};
     static const struct crash_case full = {"get, a sender waits",
         create_full, NULL, let_peer_put, get_at_leisure, NULL,
-        look_with_putter};
+        look_with_putter, STAYS};
     static const struct crash_case unlike = {
         "get, senders of unlike messages wait", create_full, NULL,
-        let_unlike_put, get_at_leisure, NULL, look_with_unlike};
+        let_unlike_put, get_at_leisure, NULL, look_with_unlike, STAYS};
 
     crash_run(&alone);
     crash_run(&waited);
@@ -145,7 +145,7 @@ put_for_two(void)
     want(0, put(FIRST, SYSVMP_NOWAIT), "put");
     /* Should the peer have been faster, there must be more. */
     victim_asleep_or_dead();
-    if (!victim_dead())
+    if (!victim_done())
         want(0, put(FIRST, SYSVMP_NOWAIT), "put");
 }
 
@@ -185,18 +185,21 @@ static void
 empty_cases(void)
 {
     static const struct crash_case empty = {"get, empty, and another waits",
-        create_empty, NULL, NULL, get_at_leisure, put_for_two, look_at_both};
+        create_empty, NULL, NULL, get_at_leisure, put_for_two, look_at_both,
+        STAYS};
     static const struct crash_case bounded = {
         "get, bounded queue, empty, and another waits", create_bounded, NULL,
-        NULL, get_at_leisure, put_for_two, look_at_both};
+        NULL, get_at_leisure, put_for_two, look_at_both, STAYS};
     static const struct crash_case small = {
         "get, the buffer is too small, and another waits", create_empty,
-        NULL, NULL, get_into_too_small, put_for_two, look_at_both_small};
+        NULL, NULL, get_into_too_small, put_for_two, look_at_both_small,
+        STAYS};
     static const struct crash_case timeout = {
         "get, the time runs out, and another waits", create_empty, NULL,
-        let_peer_get, get_shortly, NULL, look_refused};
+        let_peer_get, get_shortly, NULL, look_refused, STAYS};
     static const struct crash_case at_once = {"get without waiting, empty",
-        create_empty, NULL, let_peer_get, get_at_once, NULL, look_refused};
+        create_empty, NULL, let_peer_get, get_at_once, NULL, look_refused,
+        STAYS};
 
     crash_run(&empty);
     crash_run(&bounded);
@@ -258,10 +261,11 @@ end_cases(void)
 {
     static const struct crash_case there = {"get, at the end of file",
         create_with_end, close_here, end_for_two, get_at_leisure, NULL,
-        look_at_end};
+        look_at_end, STAYS};
     static const struct crash_case comes = {
         "get, the end of file comes, and another waits", create_with_end,
-        close_here, NULL, get_at_leisure, end_for_two_asleep, look_at_end};
+        close_here, NULL, get_at_leisure, end_for_two_asleep, look_at_end,
+        STAYS};
 
     crash_run(&there);
     crash_run(&comes);

@@ -162,13 +162,13 @@ int
 main(void)
 {
     static const struct crash_case leaves = {"leave", create, take,
-        let_all_wait, leave_and_destroy, NULL, look};
+        let_all_wait, leave_and_destroy, NULL, look, STAYS};
     static const struct crash_case exits = {"exit", create, take,
-        let_all_wait, end_by_exit, NULL, look};
+        let_all_wait, end_by_exit, NULL, look, ENDS};
     static const struct crash_case process_exits = {"process_exit", create,
-        take, let_all_wait, end_by_process_exit, NULL, look};
+        take, let_all_wait, end_by_process_exit, NULL, look, ENDS};
     static const struct crash_case execs = {"exec", create, take,
-        let_all_wait, become_another_program, NULL, look};
+        let_all_wait, become_another_program, NULL, look, ENDS};
 
     plan(4);
     crash_run(&leaves);

@@ -181,10 +181,10 @@ static void
 acquire_cases(void)
 {
     static const struct crash_case free_one = {"acquire, free", create, NULL,
-        NULL, acquire_at_leisure, NULL, look_alone};
+        NULL, acquire_at_leisure, NULL, look_alone, ENDS};
     static const struct crash_case held = {"acquire, held, and another waits",
         create_and_take, NULL, wait_too, acquire_at_leisure,
-        release_when_asleep, look_at_both};
+        release_when_asleep, look_at_both, ENDS};
 
     crash_run(&free_one);
     crash_run(&held);
@@ -255,13 +255,13 @@ dead_owner_cases(void)
 {
     static const struct crash_case dead = {"acquire, its owner is dead",
         create_with_dead_owner, NULL, NULL, acquire_at_leisure, NULL,
-        look_told};
+        look_told, ENDS};
     static const struct crash_case at_once = {
         "acquire without waiting, its owner is dead", create_with_dead_owner,
-        NULL, NULL, acquire_at_once, NULL, look_told};
+        NULL, NULL, acquire_at_once, NULL, look_told, ENDS};
     static const struct crash_case dies = {
         "acquire, its owner dies, and another waits", create_with_owner, NULL,
-        wait_too, acquire_at_leisure, slay_owner, look_both_told};
+        wait_too, acquire_at_leisure, slay_owner, look_both_told, ENDS};
 
     crash_run(&dead);
     crash_run(&at_once);
@@ -309,19 +309,64 @@ take_from_dead(void)
     want(SYSVMP_OWNER_DEAD, acquire(SYSVMP_NOWAIT), "to be told");
 }
 
+/* Two wait, and neither's end wakes the other one. */
+static _Atomic int *passed;
+
+static int
+take_give_and_stay(void)
+{
+    int result = take_and_give();
+
+    atomic_fetch_add(passed, 1);
+    until(passed, 3);
+    return result;
+}
+
+static void
+let_two_wait(void)
+{
+    atomic_store(passed, 0);
+    owner = sleeping_peer(take_give_and_stay);
+    waiter = sleeping_peer(take_give_and_stay);
+}
+
+static int
+both_passed(void *arg)
+{
+    (void)arg;
+    return atomic_load(passed) >= 2;
+}
+
+static void
+look_at_two(const struct crash_end *end)
+{
+    int told;
+
+    if (!within_bound(both_passed, NULL))
+        wrong("one of two waiters hangs");
+    atomic_fetch_add(passed, 2);
+    told = peer_end(owner) + peer_end(waiter);
+    if (told != 0 && (told != 1 || end->acknowledged))
+        wrong("notices: %d", told);
+    last_look(0);
+}
+
 static void
 release_cases(void)
 {
     static const struct crash_case alone = {"release, nobody waits", create,
-        take, NULL, release, NULL, look_released};
+        take, NULL, release, NULL, look_released, STAYS};
     static const struct crash_case waited = {"release, somebody waits",
-        create, take, wait_too, release, NULL, look_released_to};
+        create, take, wait_too, release, NULL, look_released_to, STAYS};
+    static const struct crash_case two = {"release, two wait", create, take,
+        let_two_wait, release, NULL, look_at_two, STAYS};
     static const struct crash_case told = {"release by one who was told",
         create_with_dead_owner, take_from_dead, wait_too, release, NULL,
-        look_released_by_told};
+        look_released_by_told, STAYS};
 
     crash_run(&alone);
     crash_run(&waited);
+    crash_run(&two);
     crash_run(&told);
 }
 
@@ -345,10 +390,11 @@ static void
 refused_cases(void)
 {
     static const struct crash_case timeout = {"acquire, the time runs out",
-        create_and_take, NULL, wait_too, acquire_shortly, NULL, look_refused};
+        create_and_take, NULL, wait_too, acquire_shortly, NULL, look_refused,
+        STAYS};
     static const struct crash_case at_once = {
         "acquire without waiting, held", create_and_take, NULL, wait_too,
-        acquire_at_once, NULL, look_refused};
+        acquire_at_once, NULL, look_refused, STAYS};
 
     crash_run(&timeout);
     crash_run(&at_once);
@@ -387,29 +433,31 @@ spinning_cases(void)
 {
     static const struct crash_case alone = {"acquire, spinning",
         create_and_take, spin, NULL, acquire_at_leisure,
-        release_when_reserved, look_alone};
+        release_when_reserved, look_alone, ENDS};
     static const struct crash_case both = {
         "acquire, spinning, and another waits", create_and_take, spin,
-        wait_too, acquire_at_leisure, release_when_reserved, look_at_both};
+        wait_too, acquire_at_leisure, release_when_reserved, look_at_both,
+        ENDS};
 
     crash_run(&alone);
     crash_run(&both);
 }
 
-enum { CASES = 12 };
+enum { CASES = 13 };
 #else
 static void
 spinning_cases(void)
 {
 }
 
-enum { CASES = 10 };
+enum { CASES = 11 };
 #endif
 
 int
 main(void)
 {
     plan(2 * CASES);
+    passed = shared(sizeof(*passed));
     for (use_rlock = 0; use_rlock < 2; use_rlock++) {
         diag("%s:", use_rlock ? "rlock" : "lock");
         acquire_cases();

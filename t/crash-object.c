@@ -206,11 +206,11 @@ static void
 noun_cases(void)
 {
     static const struct crash_case creates = {NULL, create, NULL, NULL,
-        create_another, NULL, look};
+        create_another, NULL, look, ENDS};
     static const struct crash_case destroys = {NULL, create, create_victims,
-        NULL, destroy_victims, NULL, look};
+        NULL, destroy_victims, NULL, look, ENDS};
     static const struct crash_case drops = {NULL, create, NULL, NULL,
-        destroy_ours, NULL, look};
+        destroy_ours, NULL, look, ENDS};
 
     run("create", &creates);
     run("destroy, by the last who has it", &destroys);
@@ -261,7 +261,7 @@ static void
 full_case(void)
 {
     static const struct crash_case creates = {NULL, create_full, NULL, NULL,
-        create_another, NULL, look_full};
+        create_another, NULL, look_full, ENDS};
 
     run("create, where the set is full", &creates);
 }

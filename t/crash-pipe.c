@@ -215,13 +215,13 @@ static void
 send_cases(void)
 {
     static const struct crash_case waited = {"send, somebody waits", create,
-        NULL, let_receive, send_one, NULL, look_received};
+        NULL, let_receive, send_one, NULL, look_received, ENDS};
     static const struct crash_case full = {"send, full", create_full, NULL,
-        close_writing, send_one, receive_one, look_drained};
+        close_writing, send_one, receive_one, look_drained, ENDS};
     static const struct crash_case unread = {
         "send, the last reader goes, and another waits", create_full,
         close_reading, let_send, send_one, close_both_when_asleep,
-        look_unread};
+        look_unread, ENDS};
 
     crash_run(&waited);
     crash_run(&full);
@@ -310,12 +310,12 @@ receive_cases(void)
 {
     static const struct crash_case last = {"recv, a sender waits",
         create_full, NULL, let_send_to_victim, receive_at_leisure, NULL,
-        look_sent};
+        look_sent, ENDS};
     static const struct crash_case polls = {"poll, and another waits",
-        create, NULL, NULL, poll, send_for_two, look_polled};
+        create, NULL, NULL, poll, send_for_two, look_polled, STAYS};
     static const struct crash_case polls_end = {
         "poll, the end of file comes, and another waits", create,
-        close_writing, NULL, poll, end_for_two, look_polled_end};
+        close_writing, NULL, poll, end_for_two, look_polled_end, STAYS};
 
     crash_run(&last);
     crash_run(&polls);
@@ -387,10 +387,10 @@ close_cases(void)
 {
     static const struct crash_case closes = {"close, others wait",
         create_duplex, close_writing, let_both_wait, close_end, NULL,
-        look_at_end};
+        look_at_end, STAYS};
     static const struct crash_case destroys = {"destroy, others wait",
         create_duplex, close_writing, let_both_wait, destroy_end, NULL,
-        look_at_end};
+        look_at_end, STAYS};
 
     crash_run(&closes);
     crash_run(&destroys);

@@ -200,9 +200,9 @@ static void
 parent_cases(void)
 {
     static const struct crash_case starts = {"start", create, create_process,
-        close_writing, start, NULL, look};
+        close_writing, start, NULL, look, ENDS};
     static const struct crash_case gives = {"start, an end was given",
-        create, create_and_give, close_writing, start, NULL, look};
+        create, create_and_give, close_writing, start, NULL, look, ENDS};
 
     crash_run(&starts);
     crash_run(&gives);
@@ -281,7 +281,7 @@ child_case(void)
 {
     static const struct crash_case registers = {
         "registration of a child, and its parent closes", create, NULL,
-        let_receive, fork_and_close, NULL, look_for_end};
+        let_receive, fork_and_close, NULL, look_for_end, ENDS};
 
     crash_run(&registers);
 }

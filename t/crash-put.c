@@ -59,15 +59,15 @@ static void
 room_cases(void)
 {
     static const struct crash_case alone = {"put, nobody waits",
-        create_empty, NULL, NULL, put_at_leisure, NULL, look_alone};
+        create_empty, NULL, NULL, put_at_leisure, NULL, look_alone, STAYS};
     static const struct crash_case bounded = {"put, bounded queue",
-        create_bounded, NULL, NULL, put_at_leisure, NULL, look_alone};
+        create_bounded, NULL, NULL, put_at_leisure, NULL, look_alone, STAYS};
     static const struct crash_case waited = {"put, somebody waits",
         create_empty, NULL, let_peer_get, put_at_leisure, NULL,
-        look_with_getter};
+        look_with_getter, STAYS};
     static const struct crash_case waited_bounded = {
         "put, bounded queue, somebody waits", create_bounded, NULL,
-        let_peer_get, put_at_leisure, NULL, look_with_getter};
+        let_peer_get, put_at_leisure, NULL, look_with_getter, STAYS};
 
     crash_run(&alone);
     crash_run(&bounded);
@@ -88,7 +88,7 @@ make_room_for_two(void)
     want(FIRST, take(SYSVMP_NOWAIT), "the first message");
     /* Should the peer have been faster, there must be more room. */
     victim_asleep_or_dead();
-    if (!victim_dead())
+    if (!victim_done())
         take(SYSVMP_NOWAIT);
 }
 
@@ -119,18 +119,19 @@ static void
 full_cases(void)
 {
     static const struct crash_case full = {"put, full", create_full, NULL,
-        NULL, put_at_leisure, make_room_for_two, look_at_both};
+        NULL, put_at_leisure, make_room_for_two, look_at_both, STAYS};
     static const struct crash_case bounded = {"put, bounded queue, full",
         create_bounded_full, NULL, NULL, put_at_leisure, make_room_for_two,
-        look_at_both};
+        look_at_both, STAYS};
     static const struct crash_case timeout = {"put, full, the time runs out",
-        create_full, NULL, let_peer_put, put_shortly, NULL, look_refused};
+        create_full, NULL, let_peer_put, put_shortly, NULL, look_refused,
+        STAYS};
     static const struct crash_case bounded_timeout = {
         "put, bounded queue, full, the time runs out", create_bounded_full,
-        NULL, let_peer_put, put_shortly, NULL, look_refused};
+        NULL, let_peer_put, put_shortly, NULL, look_refused, STAYS};
     static const struct crash_case at_once = {"put without waiting, full",
         create_bounded_full, NULL, let_peer_put, put_at_once, NULL,
-        look_refused};
+        look_refused, STAYS};
 
     crash_run(&full);
     crash_run(&bounded);
@@ -165,10 +166,10 @@ static void
 mend_cases(void)
 {
     static const struct crash_case alone = {"put, the counts are wrong",
-        create_leaky, NULL, NULL, put_at_leisure, NULL, look_alone};
+        create_leaky, NULL, NULL, put_at_leisure, NULL, look_alone, STAYS};
     static const struct crash_case at_once = {
         "put without waiting, the counts are wrong", create_leaky, NULL,
-        NULL, put_at_once, NULL, look_alone};
+        NULL, put_at_once, NULL, look_alone, STAYS};
 
     crash_run(&alone);
     crash_run(&at_once);
@@ -230,10 +231,11 @@ static void
 close_cases(void)
 {
     static const struct crash_case close = {"close, others wait",
-        create_with_end, NULL, let_two_get, close_queue, NULL, look_at_end};
+        create_with_end, NULL, let_two_get, close_queue, NULL, look_at_end,
+        STAYS};
     static const struct crash_case destroy = {"destroy, others wait",
         create_with_end, NULL, let_two_get, destroy_queue, NULL,
-        look_at_end};
+        look_at_end, STAYS};
 
     crash_run(&close);
     crash_run(&destroy);

@@ -138,20 +138,30 @@ sleeping_peer(int (*fn)(void))
 }
 
 int
-peer_ended(pid_t pid)
+within_bound(int (*state)(void *), void *arg)
 {
     int64_t end = now_ns() + CRASH_BOUND_MS * INT64_C(1000000);
-    siginfo_t info;
 
-    for (;;) {
-        info.si_pid = 0;
-        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-            info.si_pid != 0)
-            return 1;
+    while (!state(arg)) {
         if (now_ns() > end)
             return 0;
         pause_us(50);
     }
+    return 1;
+}
+
+static int
+is_dead(void *arg)
+{
+    char state = state_of(*(pid_t *)arg);
+
+    return state == 'Z' || state == 'X';
+}
+
+int
+peer_ended(pid_t pid)
+{
+    return within_bound(is_dead, &pid);
 }
 
 int
@@ -164,24 +174,30 @@ peer_end(pid_t pid)
     return PEER_HANGS;
 }
 
+int
+victim_done(void)
+{
+    return atomic_load(&meeting->acknowledged) || is_dead(&victim);
+}
+
+/* One that has answered polls for its end, and is not asleep for long. */
+static int
+asleep_or_done(void *arg)
+{
+    (void)arg;
+    return victim_done() || asleep_or_dead(&victim);
+}
+
 void
 victim_asleep_or_dead(void)
 {
-    until_true(asleep_or_dead, &victim, "the victim");
+    until_true(asleep_or_done, NULL, "the victim");
 }
 
 int
 victim_is_asleep_or_dead(void)
 {
-    return asleep_or_dead(&victim);
-}
-
-int
-victim_dead(void)
-{
-    char state = state_of(victim);
-
-    return state == 'Z' || state == 'X';
+    return asleep_or_done(NULL);
 }
 
 long
@@ -212,7 +228,26 @@ run_victim(void *arg)
     if (atomic_load(&meeting->points) == 0)
         atomic_store(&meeting->points, testing_points());
     testing_crash_at(0);
+    if (c->then == STAYS)
+        until(&meeting->go, 2);
     return 0;
+}
+
+/* Until the victim has ended, or has answered and stays. */
+static int
+answered_or_dead(void *arg)
+{
+    const struct crash_case *c = arg;
+
+    return c->then == STAYS ? victim_done() : is_dead(&victim);
+}
+
+/* Its exit code, or PEER_HANGS: then it is dead. */
+static int
+end_of_victim(void)
+{
+    atomic_store(&meeting->go, 2);
+    return peer_end(victim);
 }
 
 /* One round; was the victim killed? */
@@ -220,7 +255,7 @@ static int
 play(const struct crash_case *c)
 {
     struct crash_end end;
-    int ended;
+    int ended = 0;
 
     atomic_store(&meeting->ready, 0);
     atomic_store(&meeting->go, 0);
@@ -234,12 +269,19 @@ play(const struct crash_case *c)
     atomic_store(&meeting->go, 1);
     if (c->during)
         c->during();
-    ended = peer_end(victim);
-    if (ended != 0 && ended != -SIGKILL && ended != PEER_HANGS)
-        wrong("the victim ended with %d", ended);
+    if (!within_bound(answered_or_dead, (void *)(uintptr_t)c)) {
+        wrong("the victim hangs");
+        kill(victim, SIGKILL);
+    }
+    if (c->then == ENDS)
+        ended = end_of_victim();
     end.acknowledged = atomic_load(&meeting->acknowledged);
     end.answer = meeting->answer;
     c->look(&end);
+    if (c->then == STAYS)
+        ended = end_of_victim();
+    if (ended != 0 && ended != -SIGKILL && ended != PEER_HANGS)
+        wrong("the victim ended with %d", ended);
     must(sysvmp_leave(), "leave");
     want(0, ipc_left(), "left in the kernel");
     return ended == -SIGKILL;

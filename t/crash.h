@@ -12,7 +12,7 @@
  *     meanwhile() e.g. puts a
  *                 peer to sleep
  *                                   call(), and is killed in it, or ends
- *                                   right after it
+ *                                   right after it (or stays)
  *     during()    e.g. wakes it
  *     waits for its end
  *     look()
@@ -45,6 +45,9 @@ struct crash_case {
     int (*call)(void);
     void (*during)(void);
     void (*look)(const struct crash_end *end);
+    /* STAYS: a victim that is not killed lives on until look() is over, as
+     * its end would wake whom the call itself has to. */
+    enum { ENDS, STAYS } then;
 };
 
 /* All rounds; one line of TAP. */
@@ -67,10 +70,13 @@ pid_t dying_peer(int (*fn)(void), long n);
 int peer_end(pid_t pid);
 /* Has it ended within the bound?  It is not reaped. */
 int peer_ended(pid_t pid);
-/* Waits until the victim is dead or sleeps. */
+/* Waits until it is so: 0 if that takes longer than the bound. */
+int within_bound(int (*state)(void *), void *arg);
+/* Waits until the victim is dead, or sleeps, or its call has returned. */
 void victim_asleep_or_dead(void);
 int victim_is_asleep_or_dead(void);
-int victim_dead(void);
+/* Dead, or its call has returned. */
+int victim_done(void);
 /* For a call in which somebody else is to be killed in the victim's name: at
  * which point, 0 in the first round; and how many points that one counted. */
 long crash_round(void);

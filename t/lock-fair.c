@@ -3,10 +3,9 @@
  * lock-fair.c: two processes take and release one lock in tight loops: each
  * gets a third of the acquires or more.
  *
- * The control is what each of them can do alone in the same time, with a lock
- * of its own: on a busy machine one may get less of the CPU, and where it has
- * run for half the time it can't have more of the lock.  So it is the share
- * of the lock beside the share of the CPU.
+ * The control is what each of them does beside the other with a lock of its
+ * own: on a busy machine one may get less of the CPU, and then can't have as
+ * much of the lock.
  */
 #include <config.h>
 
@@ -16,7 +15,7 @@
 
 #include <inttypes.h>
 
-enum { PROCESSES = 2, RUN_MS = 1000, CONTROL_MS = 500 };
+enum { PROCESSES = 2, RUN_MS = 2000, CONTROL_MS = 500, TRIES = 3 };
 
 static struct sysvmp_lock *common, *own[PROCESSES];
 
@@ -77,7 +76,7 @@ smaller_share(int alone, int ms)
 int
 main(void)
 {
-    double control, share = 0, wanted;
+    double control = 0, share = 0, wanted = 100;
 
     plan(2);
     stage = shared(sizeof(*stage));
@@ -85,11 +84,12 @@ main(void)
     for (int i = 0; i < PROCESSES; i++)
         must(sysvmp_lock_create(&own[i]), "lock_create");
 
-    control = smaller_share(1, CONTROL_MS);
-    share = smaller_share(0, RUN_MS);
-    wanted = control < 50 ? 100.0 / 3 * control / 50 : 100.0 / 3;
-    if (share < wanted)
-        share = smaller_share(0, 2 * RUN_MS);
+    /* Other programs' load may fall on one of them for a while. */
+    for (int i = 0; i < TRIES && share < wanted; i++) {
+        control = smaller_share(1, CONTROL_MS);
+        wanted = control < 50 ? 100.0 / 3 * control / 50 : 100.0 / 3;
+        share = smaller_share(0, RUN_MS);
+    }
     ok(share >= wanted,
         "lock-fair: the smaller share is %.1f %% (wanted %.1f, control %.1f)",
         share, wanted, control);
