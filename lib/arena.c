@@ -29,7 +29,6 @@
 
 
 struct arena *arena_current;
-bool arena_ended;
 
 struct self self;
 
@@ -152,6 +151,13 @@ wipe_on_fork(void)
 }
 
 static void
+no_member(void)
+{
+    own_store(&self.me, 0);
+    memset(self.joined, 0, sizeof(self.joined));
+}
+
+static void
 unmake(struct arena *arena)
 {
     struct arena_head *head = arena->head;
@@ -164,7 +170,7 @@ unmake(struct arena *arena)
         sysv_shm_remove(head->segment_id);
         sysv_shm_detach(head);
     }
-    memset(&self, 0, sizeof(self));
+    no_member();
     free(arena);
 }
 
@@ -177,7 +183,7 @@ make(struct arena *arena)
 
     arena->home = -1;
     wipe_on_fork();
-    memset(&self, 0, sizeof(self));
+    no_member();
     arena->head = attach_segment(&id, &key, &size, &error);
     if (arena->head == NULL)
         return error;
@@ -195,7 +201,7 @@ make(struct arena *arena)
     if (error < 0)
         return error;
     arena->home = block_semaphores(arena, 0);
-    return member_enter(arena);
+    return member_enter(arena, (int64_t) time(NULL));
 }
 
 int
@@ -204,8 +210,6 @@ arena_ensure(struct arena **out)
     struct arena *arena = arena_current;
     int error;
 
-    if (arena_ended)
-        return -EBADF;
     if (arena == NULL || arena->left) {
         arena = calloc(1, sizeof(*arena));
         if (arena == NULL)

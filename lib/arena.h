@@ -73,6 +73,12 @@ struct self {
     uint32_t seat;
     _Atomic uint32_t *busy; /* our seat's, in the segment */
     uint8_t joined[BLOCKS_MAX / 8]; /* a bit for each block */
+
+    /* Not of the arena.  All zero is a mutex that is not locked. */
+    pthread_mutex_t registry_mutex;         /* handle.c */
+    pthread_mutex_t children_mutex;         /* join.c */
+    struct sysvmp_process *children;        /* that run */
+    struct sysvmp_process *current_process; /* child.c */
 };
 
 extern struct self self;
@@ -82,15 +88,14 @@ struct arena {
     struct arena_head *head;
     struct arena *previous; /* one that was left; handles may refer to it */
     int home;        /* id of the first block, which has the arena lock */
-    void *cradle;    /* attached only around a fork */
+    void *cradle;    /* where it is, or was, attached around a fork */
+    int64_t forked;  /* when we last forked, in seconds since 1970 */
     bool left;       /* by sysvmp_leave or exit */
     int not_entered; /* why this child could not become a member, or 0 */
 };
 
 /* The arena of this process, or NULL.  Under the registry's mutex. */
 extern struct arena *arena_current;
-/* The process is at its end: nobody would remove another arena. */
-extern bool arena_ended;
 
 /* Makes the arena if there is none, and this process its first member. */
 int arena_ensure(struct arena **arena);

@@ -27,68 +27,87 @@ static struct sysvmp_process main_process = {
     .pidfd = -1,
 };
 
-static struct sysvmp_process *current = &main_process;
-static struct sysvmp_process parent = { .pidfd = -1 };
+/* Who the process was that we come from: itself, for a fork of the program's
+ * own.  What a child writes down is in the page that is wiped (arena.h). */
+static struct sysvmp_process *inherited = &main_process;
+
+static struct sysvmp_process *
+current(void)
+{
+    return self.current_process != NULL ? self.current_process : inherited;
+}
 
 /* The main program, asked for the first time, or a child that the program
  * forked itself: it must not note its end where its parent notes its own. */
 struct sysvmp_process *
 sysvmp_current_process(void)
 {
+    struct sysvmp_process *us = current();
     pid_t pid = getpid();
 
-    if (current->pid != pid) {
-        current->pid = pid;
-        current->record.arena = NULL;
+    if (us->pid != pid) {
+        us->pid = pid;
+        us->record.arena = NULL;
     }
-    return current;
+    return us;
+}
+
+/* A pidfd of our parent, as long as it is that. */
+static int
+parent_pidfd(pid_t pid)
+{
+    int fd = getppid() == pid ? process_pidfd(pid) : -ESRCH;
+
+    if (fd >= 0 && getppid() != pid) { /* it ended: this may be another */
+        close(fd);
+        return -ESRCH;
+    }
+    return fd;
 }
 
 struct sysvmp_process *
 sysvmp_parent_process(void)
 {
     GUARDED;
+    static struct sysvmp_process parent = { .pidfd = -1 };
+    const struct sysvmp_process *us = sysvmp_current_process();
 
-    if (!process_valid(&parent))
+    if (us == &main_process)
         return NULL;
-    if (parent.pidfd < 0 && getppid() == parent.pid) {
-        parent.pidfd = process_pidfd(parent.pid);
-        if (parent.pidfd >= 0 && getppid() != parent.pid) {
-            close(parent.pidfd); /* it ended meanwhile: this is another */
-            parent.pidfd = -1;
-        }
+    children_lock();
+    if (parent.pid != us->creator) {
+        if (parent.pidfd >= 0)
+            close(parent.pidfd);
+        parent = *us->starter;
+        parent.magic = PROCESS_MAGIC;
+        parent.borrowed = true;
+        parent.pid = us->creator;
+        parent.pidfd = parent_pidfd(us->creator);
     }
+    children_unlock();
     return &parent;
+}
+
+static void
+before_fork(void)
+{
+    if (self.current_process != NULL)
+        inherited = self.current_process;
 }
 
 __attribute__((__constructor__)) static void
 install(void)
 {
-    fork_child_hook = children_reset;
-}
-
-static void
-become(struct sysvmp_process *p)
-{
-    const struct sysvmp_process *was = current;
-
-    if (parent.pidfd >= 0)
-        close(parent.pidfd);
-    parent = *was;
-    parent.magic = PROCESS_MAGIC;
-    parent.borrowed = true;
-    parent.pid = p->creator;
-    parent.pidfd = -1;
-    p->borrowed = true;
-    p->pid = getpid();
-    p->pidfd = -1;
-    current = p;
+    fork_hook = before_fork;
 }
 
 void
 child_begin(struct sysvmp_process *p)
 {
-    become(p);
+    p->borrowed = true;
+    p->pid = getpid();
+    p->pidfd = -1;
+    self.current_process = p;
     if (p->die_with_parent) {
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         if (getppid() != p->creator) /* it was faster */

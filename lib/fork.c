@@ -12,12 +12,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cradle.h"
 #include "fork.h"
 #include "hooks.h"
 #include "member.h"
-#include "sysv.h"
 
 struct at_fork {
     struct at_fork *next;
@@ -26,7 +26,7 @@ struct at_fork {
 };
 
 _Thread_local const struct fork_plan *fork_plan;
-void (*fork_child_hook)(void);
+void (*fork_hook)(void);
 static struct at_fork *at_fork_first, **at_fork_last = &at_fork_first;
 
 static bool
@@ -40,7 +40,11 @@ prepare(void)
 {
     struct guard guard = guard_enter();
 
+    if (fork_hook != NULL)
+        fork_hook();
     registry_lock();
+    if (in_arena(arena_current))
+        arena_current->forked = (int64_t) time(NULL);
     if (in_arena(arena_current) && cradle_attach(arena_current) < 0)
         hooks_log(SYSVMP_LOG_WARNING,
             "fork: no memory to attach the cradle; a peer may see a false "
@@ -85,9 +89,7 @@ enter(struct arena *arena)
 {
     int error;
 
-    /* For kernels without MADV_WIPEONFORK. */
-    memset(&self, 0, sizeof(self));
-    error = member_enter(arena);
+    error = member_enter(arena, arena->forked);
     if (error == 0)
         error = handle_inherit_all(arena);
     if (error < 0) {
@@ -97,9 +99,7 @@ enter(struct arena *arena)
             sysvmp_strerror(error));
     }
     shm_add(&arena->head->registrations, 1);
-    /* Not cradle_detach(): each page that a child writes to costs 2 us. */
-    if (arena->cradle != NULL)
-        sysv_shm_detach(arena->cradle);
+    cradle_detach(arena);
 }
 
 static void
@@ -108,13 +108,12 @@ in_child(void)
     struct guard guard = guard_enter();
     const struct fork_plan *plan = fork_plan;
 
-    registry_reset();
+    /* The kernel has done it, where it can (MADV_WIPEONFORK). */
+    memset(&self, 0, sizeof(self));
     if (plan != NULL && plan->n > 0)
         keep_given(plan);
     if (in_arena(arena_current))
         enter(arena_current);
-    if (fork_child_hook != NULL)
-        fork_child_hook();
     guard_leave(&guard);
     for (struct at_fork *at = at_fork_first; at != NULL; at = at->next)
         at->fn(at->arg);

@@ -16,7 +16,7 @@ struct fork_plan {
 /* Set by process.c around its fork; NULL in a fork of the program's own. */
 extern _Thread_local const struct fork_plan *fork_plan;
 
-/* Called in each child once it is registered (process.c, child.c). */
-extern void (*fork_child_hook)(void);
+/* Called before each fork (child.c). */
+extern void (*fork_hook)(void);
 
 #endif /* SYSVMP_FORK_H */

@@ -18,7 +18,6 @@
 #define HOLDING_MAX 8  /* operations of one holding at most */
 
 struct handle *registry;
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 struct batch {
     int semaphores;
@@ -29,19 +28,13 @@ struct batch {
 void
 registry_lock(void)
 {
-    pthread_mutex_lock(&mutex);
+    pthread_mutex_lock(&self.registry_mutex);
 }
 
 void
 registry_unlock(void)
 {
-    pthread_mutex_unlock(&mutex);
-}
-
-void
-registry_reset(void)
-{
-    pthread_mutex_init(&mutex, NULL);
+    pthread_mutex_unlock(&self.registry_mutex);
 }
 
 void

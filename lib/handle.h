@@ -41,8 +41,6 @@ struct handle {
 
 void registry_lock(void);
 void registry_unlock(void);
-/* After a fork, in the child. */
-void registry_reset(void);
 
 /* All under the registry's mutex. */
 extern struct handle *registry;

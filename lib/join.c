@@ -24,39 +24,29 @@
 #define NAP_NS       1000000 /* between looks where there is no pidfd */
 #define TERM_WAIT_MS 5000
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct sysvmp_process *children;
-
 void
 children_lock(void)
 {
-    pthread_mutex_lock(&mutex);
+    pthread_mutex_lock(&self.children_mutex);
 }
 
 void
 children_unlock(void)
 {
-    pthread_mutex_unlock(&mutex);
+    pthread_mutex_unlock(&self.children_mutex);
 }
 
 void
 children_add(struct sysvmp_process *p)
 {
-    p->next = children;
-    children = p;
-}
-
-void
-children_reset(void)
-{
-    pthread_mutex_init(&mutex, NULL);
-    children = NULL;
+    p->next = self.children;
+    self.children = p;
 }
 
 static void
 children_remove(struct sysvmp_process *p)
 {
-    struct sysvmp_process **at = &children;
+    struct sysvmp_process **at = &self.children;
 
     while (*at != NULL && *at != p)
         at = &(*at)->next;
@@ -330,7 +320,7 @@ sysvmp_active_children(struct sysvmp_process **list, size_t n)
     if (list == NULL && n > 0)
         return error_return(-EINVAL);
     children_lock();
-    for (p = children; p != NULL; p = next) {
+    for (p = self.children; p != NULL; p = next) {
         next = p->next;
         if (reap(p))
             continue;
@@ -348,7 +338,7 @@ first_child(bool daemons)
     struct sysvmp_process *p, *next, *found = NULL;
 
     children_lock();
-    for (p = children; p != NULL && found == NULL; p = next) {
+    for (p = self.children; p != NULL && found == NULL; p = next) {
         next = p->next;
         if (!reap(p) && (!daemons || p->daemon))
             found = p;
@@ -361,7 +351,7 @@ static void
 signal_daemons(int sig)
 {
     children_lock();
-    for (struct sysvmp_process *p = children; p != NULL; p = p->next)
+    for (struct sysvmp_process *p = self.children; p != NULL; p = p->next)
         if (p->daemon)
             (void) send_signal(p, sig);
     children_unlock();

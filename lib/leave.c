@@ -67,10 +67,10 @@ leave(bool at_end)
         arena_unlock(arena);
     }
     own_store(&self.me, 0);
-    arena->left = true;
-    arena_ended = at_end;
-    if (!at_end)
+    if (!at_end) { /* else nothing comes after that needs to know */
+        arena->left = true;
         sysv_shm_detach(arena->head);
+    }
     return error;
 }
 

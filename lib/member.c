@@ -10,7 +10,6 @@
  */
 #include "internal.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -87,7 +86,7 @@ find_seat(const struct arena *arena, uint32_t *seat, int *value)
 }
 
 static void
-take_seat(struct arena *arena, uint32_t seat)
+take_seat(struct arena *arena, uint32_t seat, int64_t now)
 {
     struct member *member = member_at(arena, seat);
 
@@ -96,14 +95,14 @@ take_seat(struct arena *arena, uint32_t seat)
     if (shm_load(&member->generation) == 0)
         shm_store(&member->generation, 1);
     shm_store(&member->pid, getpid());
-    shm_store(&member->entered, (int64_t) time(NULL));
+    shm_store(&member->entered, now);
     shm_store(&member->state, MEMBER_USED);
     self.seat = seat;
     self.busy = member->busy;
 }
 
 int
-member_enter(struct arena *arena)
+member_enter(struct arena *arena, int64_t now)
 {
     struct sembuf unlock = sem_operation(BLOCK_LOCK, 1, SEM_UNDO);
     uint32_t seat;
@@ -114,7 +113,7 @@ member_enter(struct arena *arena)
         return error;
     error = find_seat(arena, &seat, &value);
     if (error == 0) {
-        take_seat(arena, seat);
+        take_seat(arena, seat, now);
         error = member_raise(arena->home, seat, value, &unlock);
     }
     if (error < 0) {

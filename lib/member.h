@@ -55,7 +55,7 @@ owner_seat(uint64_t owner)
 
 struct member *member_at(const struct arena *arena, uint32_t seat);
 /* Claims a seat for this process and sets `me`. -ENOSPC: all are taken. */
-int member_enter(struct arena *arena);
+int member_enter(struct arena *arena, int64_t now);
 /* Raises a seat's alive bit and, where it is not NULL, does `more` in the same
  * step; -EBUSY: it is still up.  value: of its semaphore, if it was read
  * already, else -1. */

@@ -268,6 +268,7 @@ start(struct sysvmp_process *p)
      * Only these two: fflush(NULL) hangs while a thread reads stdin. */
     fflush(stdout);
     fflush(stderr);
+    p->starter = sysvmp_current_process();
     pid = fork_planned(p);
     if (pid > 0) {
         started(p, pid);

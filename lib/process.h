@@ -18,6 +18,7 @@ enum process_state { PROCESS_CREATED, PROCESS_STARTING, PROCESS_STARTED,
 struct sysvmp_process {
     uint32_t magic;
     pid_t creator;      /* the process whose child it is */
+    const struct sysvmp_process *starter; /* what that one called itself */
     bool borrowed;      /* the current or the parent process */
     sysvmp_target *fn;  /* NULL: for sysvmp_process_fork() */
     void *arg;
@@ -48,8 +49,6 @@ process_valid(const struct sysvmp_process *p)
 void children_lock(void);
 void children_unlock(void);
 void children_add(struct sysvmp_process *p);
-/* In a child: it has none yet. */
-void children_reset(void);
 /* At this process's end: daemons are ended, then all are joined. */
 void children_finish(void);
 /* A descriptor, or a negative errno. */
