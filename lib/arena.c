@@ -116,8 +116,8 @@ place_table(struct arena_table *table, uint64_t offset, uint32_t count,
 }
 
 /* The tables are as large as they could ever be used: a page that is never
- * touched costs nothing.  The first members share the head's page, as a child
- * that touches one more pays for it. */
+ * touched costs nothing.  What every child touches comes first, close together:
+ * each page costs it 1 us, and each 2 MiB a page of page tables. */
 static void
 lay_out(struct arena_head *head, uint64_t size)
 {
@@ -131,12 +131,12 @@ lay_out(struct arena_head *head, uint64_t size)
     head->size = size;
     end = place_table(&head->members, end, MEMBERS_MAX,
         sizeof(struct member));
-    end = place_table(&head->blocks, end, clamp(objects / 8, 8, BLOCKS_MAX),
-        sizeof(struct block));
-    end = place_table(&head->objects, end, objects, sizeof(struct object));
     end = place_table(&head->records, end,
         clamp(size / 16 / sizeof(struct record), 256, 65536),
         sizeof(struct record));
+    end = place_table(&head->blocks, end, clamp(objects / 8, 8, BLOCKS_MAX),
+        sizeof(struct block));
+    end = place_table(&head->objects, end, objects, sizeof(struct object));
     head->heap = (end + 4095) / 4096 * 4096;
 }
 

@@ -25,7 +25,7 @@ struct at_fork {
     void *arg;
 };
 
-_Thread_local const struct fork_plan *fork_plan;
+_Thread_local const struct fork_plan *fork_plan FORK_TLS;
 void (*fork_hook)(void);
 static struct at_fork *at_fork_first, **at_fork_last = &at_fork_first;
 

@@ -7,6 +7,10 @@
 
 #include "handle.h"
 
+/* One pointer of static TLS: the general model calls into the dynamic linker,
+ * whose page each child would have to fetch. */
+#define FORK_TLS __attribute__((__tls_model__("initial-exec")))
+
 /* What the child of the fork that this thread is about to make shall hold. */
 struct fork_plan {
     struct handle **given; /* the ends it gets; none: it inherits all */
@@ -14,7 +18,7 @@ struct fork_plan {
 };
 
 /* Set by process.c around its fork; NULL in a fork of the program's own. */
-extern _Thread_local const struct fork_plan *fork_plan;
+extern _Thread_local const struct fork_plan *fork_plan FORK_TLS;
 
 /* Called before each fork (child.c). */
 extern void (*fork_hook)(void);
