@@ -78,6 +78,7 @@ struct self {
     pthread_mutex_t registry_mutex;         /* handle.c */
     pthread_mutex_t children_mutex;         /* join.c */
     struct sysvmp_process *children;        /* that run */
+    struct sysvmp_process *ended_children;  /* not destroyed yet */
     struct sysvmp_process *current_process; /* child.c */
 };
 

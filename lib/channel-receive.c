@@ -169,7 +169,8 @@ wait_for(struct receiving *receiving, look_fn *fn, int timeout_ms)
         result = fn(receiving, false);
         return result == -EINPROGRESS ? -EAGAIN : result;
     }
-    if (spin_wait(&channel->receive_spin, promised, channel->words)) {
+    if (spin_wait(&channel->receive_spin, &deadline, promised,
+            channel->words)) {
         result = fn(receiving, false);
         if (result != -EAGAIN && result != -EINPROGRESS)
             return result;

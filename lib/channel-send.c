@@ -252,12 +252,12 @@ room_made(const void *context)
 
 /* Waits a little in user space: true if somebody has made room. */
 static bool
-spin_for_room(struct channel *channel)
+spin_for_room(struct channel *channel, struct deadline *deadline)
 {
     struct room_watch watch = { channel->words,
         shm_peek(&channel->words->received) };
 
-    return spin_wait(&channel->send_spin, room_made, &watch);
+    return spin_wait(&channel->send_spin, deadline, room_made, &watch);
 }
 
 static int
@@ -273,7 +273,7 @@ send_waiting(const struct sending *sending, int timeout_ms)
         result = look((void *) sending, true);
         return result == -EINPROGRESS ? -EAGAIN : (int) result;
     }
-    while (spin_for_room(channel)) {
+    while (spin_for_room(channel, &deadline)) {
         int error = try_send(sending);
 
         if (error != -EAGAIN && error != -ENOBUFS)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * child.c: the child's side: who it is, who its parent is, how it ends; and
- * the end of every process that uses the library.
+ * child.c: the child's side: who it is, who its parent is, how it ends.
  */
 #include "internal.h"
 
@@ -145,15 +144,6 @@ sysvmp_process_exit(int code)
     record_note(&us->record, code);
     leave_at_end();
     _exit(code);
-}
-
-/* exit() of a process: of the main program, or of a child that was forked by
- * the program itself. */
-__attribute__((__destructor__)) static void
-at_exit(void)
-{
-    children_finish();
-    leave_at_end();
 }
 
 int

@@ -85,7 +85,7 @@ keep_given(const struct fork_plan *plan)
 }
 
 static void
-enter(struct arena *arena)
+become_member(struct arena *arena)
 {
     int error;
 
@@ -113,7 +113,7 @@ in_child(void)
     if (plan != NULL && plan->n > 0)
         keep_given(plan);
     if (in_arena(arena_current))
-        enter(arena_current);
+        become_member(arena_current);
     guard_leave(&guard);
     for (struct at_fork *at = at_fork_first; at != NULL; at = at->next)
         at->fn(at->arg);
@@ -123,6 +123,11 @@ __attribute__((__constructor__)) static void
 install(void)
 {
     pthread_atfork(prepare, in_parent, in_child);
+}
+
+void
+fork_handlers(void)
+{
 }
 
 int

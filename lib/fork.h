@@ -20,6 +20,9 @@ struct fork_plan {
 /* Set by process.c around its fork; NULL in a fork of the program's own. */
 extern _Thread_local const struct fork_plan *fork_plan FORK_TLS;
 
+/* Does nothing, but who refers to it has the handlers in the program. */
+void fork_handlers(void);
+
 /* Called before each fork (child.c). */
 extern void (*fork_hook)(void);
 

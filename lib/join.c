@@ -44,14 +44,20 @@ children_add(struct sysvmp_process *p)
 }
 
 static void
-children_remove(struct sysvmp_process *p)
+list_remove(struct sysvmp_process **at, const struct sysvmp_process *p)
 {
-    struct sysvmp_process **at = &self.children;
-
     while (*at != NULL && *at != p)
         at = &(*at)->next;
     if (*at == p)
         *at = p->next;
+}
+
+void
+children_forget(const struct sysvmp_process *p)
+{
+    children_lock();
+    list_remove(&self.ended_children, p);
+    children_unlock();
 }
 
 int
@@ -92,7 +98,11 @@ ended(struct sysvmp_process *p, int code)
 {
     p->code = code;
     p->state = PROCESS_ENDED;
-    children_remove(p);
+    list_remove(&self.children, p);
+    /* A program that ends with children that it never destroyed has not
+     * leaked them. */
+    p->next = self.ended_children;
+    self.ended_children = p;
     /* Who sends to it after this must be told at once. */
     if (p->record.arena != NULL && arena_me(p->record.arena) != 0)
         shm_add(&p->record.arena->head->departures, 1);

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * leave.c: the orderly way out.  It does what the kernel would do at our
- * death, in the same order: first we are dead, then the bells ring.  The last
- * member out removes everything.
+ * leave.c: the way into the arena, and the orderly way out, which does what
+ * the kernel would do at our death, in the same order: first we are dead, then
+ * the bells ring.  The last member out removes everything.
  */
 #include "internal.h"
 
 #include "block.h"
 #include "cradle.h"
 #include "error.h"
+#include "fork.h"
 #include "handle.h"
 #include "leave.h"
 #include "member.h"
+#include "process.h"
 #include "sysv.h"
 
 /* Nobody else is alive, and nobody is on the way?  As in cradle_nobody(). */
@@ -74,12 +76,33 @@ leave(bool at_end)
     return error;
 }
 
+/*
+ * A program that is linked statically has only those files of ours that
+ * something refers to.  Every noun refers to this one, and so the program has
+ * the handlers of fork and of exit, whatever else it uses.
+ */
+int
+enter(struct arena **arena)
+{
+    fork_handlers();
+    return arena_ensure(arena);
+}
+
 void
 leave_at_end(void)
 {
     registry_lock();
     (void) leave(true);
     registry_unlock();
+}
+
+/* exit() of a process: of the main program, or of a child that was forked by
+ * the program itself. */
+__attribute__((__destructor__)) static void
+at_exit(void)
+{
+    children_finish();
+    leave_at_end();
 }
 
 int

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * leave.h: gives up everything that this process holds.
+ * leave.h: the way into the arena, and the ways out of it.
  */
 #ifndef SYSVMP_LEAVE_H
 #define SYSVMP_LEAVE_H
+
+#include "arena.h"
+
+/* What each noun calls before it makes an object; as arena_ensure(). */
+int enter(struct arena **arena);
 
 /* This process is about to end. */
 void leave_at_end(void);

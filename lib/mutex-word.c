@@ -116,7 +116,7 @@ spin(struct mutex *mutex, struct attempt *attempt, uint64_t word)
         cpu_relax();
     now = deadline_now();
     if (attempt->spin_until == 0) {
-        attempt->spin_until = now + spin_limit;
+        attempt->spin_until = spin_until(&attempt->deadline);
         attempt->starving_at = now + STARVING_NS;
     }
     if (now >= attempt->spin_until) {

@@ -7,6 +7,7 @@
 
 #include "arena.h"
 #include "error.h"
+#include "leave.h"
 #include "mutex.h"
 
 /* What a mutex of an arena that we left looks at: a word that is never free,
@@ -60,7 +61,7 @@ mutex_create(struct mutex *mutex, enum object_kind kind, uint32_t magic)
     int error;
 
     registry_lock();
-    error = arena_ensure(&arena);
+    error = enter(&arena);
     if (error == 0)
         error = create_in(arena, mutex, kind);
     if (error == 0) {

@@ -8,6 +8,7 @@
 
 #include "channel.h"
 #include "error.h"
+#include "leave.h"
 #include "pipe.h"
 
 #define CONN_MAGIC 0x434f4e4eu
@@ -119,7 +120,7 @@ sysvmp_pipe_create(struct sysvmp_conn *end[2], unsigned flags)
     made[1] = calloc(1, sizeof(*made[1]));
     registry_lock();
     error = made[0] == NULL || made[1] == NULL ? -ENOMEM
-                                               : arena_ensure(&arena);
+                                               : enter(&arena);
     if (error == 0)
         error = create_in(arena, made, flags);
     registry_unlock();

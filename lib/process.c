@@ -15,6 +15,7 @@
 
 #include "error.h"
 #include "fork.h"
+#include "leave.h"
 #include "pipe.h"
 #include "process.h"
 
@@ -50,7 +51,7 @@ ensure_arena(struct sysvmp_process *p)
     int error;
 
     registry_lock();
-    error = arena_ensure(&arena);
+    error = enter(&arena);
     if (error == 0 && p != NULL)
         error = record_create(arena, &p->record);
     registry_unlock();
@@ -320,6 +321,7 @@ sysvmp_process_destroy(struct sysvmp_process *p)
             sysvmp_process_is_alive(p) != 0))
         return error_return(-EBUSY);
     if (p->creator == getpid()) {
+        children_forget(p);
         settle_given(p, false);
         record_free(&p->record);
         if (p->pidfd >= 0)

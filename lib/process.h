@@ -49,6 +49,8 @@ process_valid(const struct sysvmp_process *p)
 void children_lock(void);
 void children_unlock(void);
 void children_add(struct sysvmp_process *p);
+/* One that has ended is destroyed. */
+void children_forget(const struct sysvmp_process *p);
 /* At this process's end: daemons are ended, then all are joined. */
 void children_finish(void);
 /* A descriptor, or a negative errno. */

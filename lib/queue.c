@@ -8,6 +8,7 @@
 
 #include "channel.h"
 #include "error.h"
+#include "leave.h"
 
 #define QUEUE_MAGIC 0x51554555u
 #define LIMIT_MAX   (UINT64_C(1) << 30) /* more is as good as no limit */
@@ -72,7 +73,7 @@ sysvmp_queue_create(struct sysvmp_queue **out, size_t maxsize, unsigned flags)
         return error_return(-ENOMEM);
     q->channel.tells_eof = (flags & SYSVMP_EOF) != 0;
     registry_lock();
-    error = arena_ensure(&arena);
+    error = enter(&arena);
     if (error == 0)
         error = create_in(arena, q, maxsize < LIMIT_MAX ? maxsize : 0);
     registry_unlock();

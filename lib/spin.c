@@ -21,7 +21,7 @@
 #define YIELDS      2
 
 /* Nanoseconds; 0: never.  From SYSVMP_SPIN_US and the number of CPUs. */
-int64_t spin_limit;
+static int64_t limit;
 static bool yields;
 
 __attribute__((__constructor__)) static void
@@ -38,7 +38,7 @@ read_limit(void)
             us = wanted;
     }
     yields = us > 0;
-    spin_limit = sysvmp_cpu_count() > 1 ? (int64_t) us * 1000 : 0;
+    limit = sysvmp_cpu_count() > 1 ? (int64_t) us * 1000 : 0;
 }
 
 static bool
@@ -55,10 +55,19 @@ worth(struct spin_memory *memory)
 bool
 spin_worth(struct spin_memory *memory)
 {
-    return spin_limit > 0 && worth(memory);
+    return limit > 0 && worth(memory);
+}
+
+int64_t
+spin_until(struct deadline *deadline)
+{
+    int64_t left = deadline_left(deadline);
+
+    return deadline_now() + (left < limit ? left : limit);
 }
 
 struct spin_run {
+    struct deadline *deadline;
     int64_t end; /* 0: the clock was not asked yet */
     uint32_t rounds;
 };
@@ -70,7 +79,7 @@ spin_more(struct spin_run *run)
     if (++run->rounds % 32 != 0)
         return true;
     if (run->end == 0)
-        run->end = deadline_now() + spin_limit;
+        run->end = spin_until(run->deadline);
     return deadline_now() < run->end;
 }
 
@@ -94,10 +103,10 @@ spin_in_vain(struct spin_memory *memory)
 }
 
 static bool
-spin_for(struct spin_memory *memory, bool (*there)(const void *),
-    const void *arg)
+spin_for(struct spin_memory *memory, struct deadline *deadline,
+    bool (*there)(const void *), const void *arg)
 {
-    struct spin_run run = { 0, 0 };
+    struct spin_run run = { .deadline = deadline };
 
     while (spin_more(&run))
         if (there(arg)) {
@@ -139,10 +148,11 @@ yield_for(struct spin_memory *memory, bool (*there)(const void *),
 }
 
 bool
-spin_wait(struct spin *spin, bool (*there)(const void *), const void *arg)
+spin_wait(struct spin *spin, struct deadline *deadline,
+    bool (*there)(const void *), const void *arg)
 {
     if (spin_worth(&spin->spinning))
-        return spin_for(&spin->spinning, there, arg);
+        return spin_for(&spin->spinning, deadline, there, arg);
     if (yields && worth(&spin->yielding))
         return yield_for(&spin->yielding, there, arg);
     return false;

@@ -24,14 +24,15 @@ struct spin {
     struct spin_memory yielding;
 };
 
-/* Waits a little until there(arg): false if it is not there yet. */
-bool spin_wait(struct spin *spin, bool (*there)(const void *),
-    const void *arg);
+/* Waits a little until there(arg), and not past the deadline: false if it is
+ * not there yet. */
+bool spin_wait(struct spin *spin, struct deadline *deadline,
+    bool (*there)(const void *), const void *arg);
 
 /* For a loop of one's own: is it worth it, for how many nanoseconds at most,
  * and how did it go? */
 bool spin_worth(struct spin_memory *memory);
-extern int64_t spin_limit;
+int64_t spin_until(struct deadline *deadline);
 void spin_paid(struct spin_memory *memory);
 void spin_in_vain(struct spin_memory *memory);
 
