@@ -116,8 +116,8 @@ place_table(struct arena_table *table, uint64_t offset, uint32_t count,
 }
 
 /* The tables are as large as they could ever be used: a page that is never
- * touched costs nothing.  What every child touches comes first, close together:
- * each page costs it 1 us, and each 2 MiB a page of page tables. */
+ * touched costs nothing.  What every child touches comes first and close
+ * together: each page costs it 1 us, and each 2 MiB a page of page tables. */
 static void
 lay_out(struct arena_head *head, uint64_t size)
 {

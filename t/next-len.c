@@ -21,7 +21,8 @@ of_a_queue(void)
     char buf[8];
 
     must(sysvmp_queue_create(&q, 0, SYSVMP_EOF), "queue_create");
-    is_int(-EAGAIN, sysvmp_queue_next_len(q), "queue_next_len: empty: -EAGAIN");
+    is_int(-EAGAIN, sysvmp_queue_next_len(q),
+        "queue_next_len: empty: -EAGAIN");
     must(sysvmp_queue_put(q, text, 5, SYSVMP_NOWAIT), "put");
     must(sysvmp_queue_put(q, text, sizeof(text), SYSVMP_NOWAIT), "put");
     must(sysvmp_queue_put(q, text, 0, SYSVMP_NOWAIT), "put");
