@@ -43,8 +43,6 @@ struct arena_head {
 
     /* By each child that has registered what it holds (PROTOCOL: cradle). */
     _Alignas(64) _Atomic uint32_t registrations;
-    /* By who gives up an end in an orderly way, or has joined a child. */
-    _Atomic uint32_t departures;
     /* The journal of one: entry + 1 of the object being made or removed.
      * Under the arena lock. */
     _Alignas(64) _Atomic uint32_t pending;

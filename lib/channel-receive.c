@@ -77,7 +77,7 @@ no_writer(const struct channel *channel)
     if (!channel->tells_eof)
         return 0;
     return cradle_nobody(channel->handle->arena, channel->semaphores,
-        channel->writers, -1);
+        channel->writers);
 }
 
 /* Nothing there: the end of file, a closed handle, or just nothing yet. */

@@ -27,7 +27,8 @@
 #define ONE_SENT ((UINT64_C(1) << 32) + 1)
 #define TAKE_BACK UINT64_C(1)
 
-#define READER_SEEN_NS 10000
+/* Spins that paid, but not for us, before we sleep all the same. */
+#define SPINS_MAX 16
 
 struct sending {
     struct channel *channel;
@@ -137,41 +138,20 @@ falsely_full(const struct channel *channel)
         state.messages < channel->limit;
 }
 
-/* -EPIPE: nobody reads, or is about to. */
+/* -EPIPE: nobody reads, or is about to.  Asked at each send: to trust a reader
+ * that was seen 10 us ago accepts messages after its death was told. */
 static int
 no_reader(struct channel *channel)
 {
-    int nobody = cradle_nobody(channel->handle->arena, channel->semaphores,
-        channel->readers, -1);
+    int nobody;
 
+    if (!channel->tells_epipe)
+        return 0;
+    nobody = cradle_nobody(channel->handle->arena, channel->semaphores,
+        channel->readers);
     if (nobody == 0 || nobody == -EINPROGRESS)
         return 0;
     return nobody == 1 ? -EPIPE : nobody;
-}
-
-/*
- * As no_reader(), but a reader that was seen a moment ago is not looked for
- * again.  Who has closed, left, or joined the dead has counted a departure. Of
- * one that was killed nobody can know so soon: the kernel drops its references
- * first, then takes it apart, then tells its parent.
- */
-static int
-no_reader_lately(struct channel *channel)
-{
-    uint32_t departures =
-        shm_load(&channel->handle->arena->head->departures);
-    int64_t now = deadline_now();
-    int error;
-
-    if (own_peek(&channel->departures_seen) == departures &&
-        now - own_peek(&channel->reader_seen) < READER_SEEN_NS)
-        return 0;
-    error = no_reader(channel);
-    if (error == 0) {
-        own_poke(&channel->departures_seen, departures);
-        own_poke(&channel->reader_seen, now);
-    }
-    return error;
 }
 
 static bool
@@ -190,11 +170,9 @@ look(void *context, bool woken)
     (void) woken;
     if (closed_here(sending->channel))
         return -EBADF;
-    if (sending->channel->tells_epipe) {
-        error = no_reader(sending->channel);
-        if (error < 0)
-            return error;
-    }
+    error = no_reader(sending->channel);
+    if (error < 0)
+        return error;
     error = try_send(sending);
     if (error == -ENOBUFS && falsely_full(sending->channel)) {
         if (!mend(sending->channel))
@@ -219,7 +197,7 @@ more(void *context)
     return channel_full(channel) != 1 ||
         (channel->tells_epipe &&
             cradle_nobody(channel->handle->arena, channel->semaphores,
-                channel->readers, -1) != 0);
+                channel->readers) != 0);
 }
 
 /* Not for us: is there room for so small a body? */
@@ -273,18 +251,12 @@ send_waiting(const struct sending *sending, int timeout_ms)
         result = look((void *) sending, true);
         return result == -EINPROGRESS ? -EAGAIN : (int) result;
     }
-    while (spin_for_room(channel, &deadline)) {
-        int error = try_send(sending);
-
-        if (error != -EAGAIN && error != -ENOBUFS)
-            return error;
-        if (deadline_left(&deadline) == 0)
-            break;
+    for (int i = 0; i < SPINS_MAX && spin_for_room(channel, &deadline); i++) {
+        result = look((void *) sending, true);
+        if (result != -EAGAIN && result != -EINPROGRESS)
+            return (int) result;
     }
-    own_add(&channel->handle->senders, 1);
-    result = gate_sleep(&channel->send, &wait, &deadline);
-    own_sub(&channel->handle->senders, 1);
-    return (int) result;
+    return (int) gate_sleep(&channel->send, &wait, &deadline);
 }
 
 static int
@@ -296,30 +268,45 @@ too_large(const struct channel *channel, size_t len)
         len, channel->largest, SYSVMP_INLINE_MAX);
 }
 
+static int
+send_inside(const struct sending *sending, int timeout_ms)
+{
+    struct channel *channel = sending->channel;
+    int error;
+
+    if (UNLIKELY(closed_here(channel)))
+        return -EBADF;
+    error = no_reader(channel);
+    if (UNLIKELY(error < 0))
+        return error;
+    error = try_send(sending);
+    if (UNLIKELY(error == -EAGAIN || error == -ENOBUFS))
+        error = send_waiting(sending, timeout_ms);
+    if (LIKELY(error == 0))
+        gate_wake(&channel->receive);
+    return error;
+}
+
 int
 channel_send(struct channel *channel, const void *buf, size_t len,
     int timeout_ms)
 {
     struct message message;
     struct sending sending = { channel, &message, 0 };
+    bool alone = only_thread();
     int error;
 
     if (UNLIKELY(arena_me(channel->handle->arena) == 0))
         return arena_gone(channel->handle->arena);
-    if (UNLIKELY(closed_here(channel)))
-        return -EBADF;
-    if (channel->tells_epipe) {
-        error = no_reader_lately(channel);
-        if (UNLIKELY(error < 0))
-            return error;
-    }
     if (UNLIKELY(len > channel->largest))
-        return too_large(channel, len);
+        return closed_here(channel) ? -EBADF : too_large(channel, len);
     sending.length = message_pack(&message, buf, len);
-    error = try_send(&sending);
-    if (UNLIKELY(error == -EAGAIN || error == -ENOBUFS))
-        error = send_waiting(&sending, timeout_ms);
-    if (LIKELY(error == 0))
-        gate_wake(&channel->receive);
+    /* A close by another thread waits until we are out, and only then tells
+     * the readers. */
+    if (!alone)
+        own_add(&channel->handle->senders, 1);
+    error = send_inside(&sending, timeout_ms);
+    if (!alone)
+        own_sub(&channel->handle->senders, 1);
     return error;
 }

@@ -14,7 +14,7 @@
 
 static const struct object_wish wish = {
     .slots = CHANNEL_SLOTS,
-    .references = { CHANNEL_READERS, CHANNEL_WRITERS },
+    .reference = CHANNEL_REFERENCES,
     .queue = true,
 };
 

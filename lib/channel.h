@@ -16,7 +16,7 @@
 #include "spin.h"
 
 /* The semaphores of a channel, from its first counter and its first gate. */
-enum { CHANNEL_READERS, CHANNEL_WRITERS };
+enum { CHANNEL_READERS, CHANNEL_WRITERS, CHANNEL_REFERENCES };
 enum { CHANNEL_RECEIVE, CHANNEL_SEND, CHANNEL_RETRY, CHANNEL_SLOTS };
 
 /* This process's view of it. */
@@ -36,9 +36,6 @@ struct channel {
     bool tells_eof;   /* receive: when empty and nobody can send any more */
     _Atomic bool broken; /* a malformed message came */
     _Atomic bool no_sends; /* closed for sending, while receives go on */
-    /* When a reader was last known to live, and the departures until then. */
-    _Atomic int64_t reader_seen;
-    _Atomic uint32_t departures_seen;
     _Atomic uint32_t seen_sent; /* what we last read: it can only be more */
     struct spin receive_spin;
     struct spin send_spin;

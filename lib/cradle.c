@@ -48,15 +48,12 @@ cradle_detach(struct arena *arena)
 }
 
 int
-cradle_nobody(const struct arena *arena, int semaphores, int first,
-    int second)
+cradle_nobody(const struct arena *arena, int semaphores, int counter)
 {
     uint32_t before = shm_load(&arena->head->registrations);
-    int holders = sysv_sem_value(semaphores, first);
+    int holders = sysv_sem_value(semaphores, counter);
     int attached;
 
-    if (holders == 0 && second >= 0)
-        holders = sysv_sem_value(semaphores, second);
     if (holders != 0)
         return holders < 0 ? holders : 0;
     attached = sysv_shm_attached(arena->head->cradle_id);

@@ -15,11 +15,10 @@ int cradle_create(struct arena *arena);
 int cradle_attach(struct arena *arena);
 void cradle_detach(struct arena *arena);
 /*
- * Is a count of holders, in semaphore `first` (and `second`, if not -1), zero
- * for good?  1: nobody holds and nobody is on the way to.  0: somebody holds.
- * -EINPROGRESS: somebody is on the way; look again soon.  -EIDRM.
+ * Is a count of holders zero for good?  1: nobody holds, and nobody is on the
+ * way to.  0: somebody holds.  -EINPROGRESS: somebody is on the way; look
+ * again soon.  -EIDRM.
  */
-int cradle_nobody(const struct arena *arena, int semaphores, int first,
-    int second);
+int cradle_nobody(const struct arena *arena, int semaphores, int counter);
 
 #endif /* SYSVMP_CRADLE_H */

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "cradle.h"
+#include "error.h"
 #include "fork.h"
 #include "hooks.h"
 #include "member.h"
@@ -87,12 +88,14 @@ keep_given(const struct fork_plan *plan)
 static void
 become_member(struct arena *arena)
 {
-    int error;
+    int error = member_enter(arena, arena->forked);
 
-    error = member_enter(arena, arena->forked);
     if (error == 0)
         error = handle_inherit_all(arena);
     if (error < 0) {
+        /* Nobody shall count on us to be the last one out. */
+        if (own_load(&self.me) != 0)
+            shm_store(&member_at(arena, self.seat)->state, MEMBER_LEAVING);
         own_store(&self.me, 0);
         arena->not_entered = error;
         hooks_log(SYSVMP_LOG_ERROR, "fork: the child can't join: %s",
@@ -137,10 +140,10 @@ sysvmp_at_fork(void (*fn)(void *), void *arg)
     struct at_fork *at;
 
     if (fn == NULL)
-        return -EINVAL;
+        return error_return(-EINVAL);
     at = malloc(sizeof(*at));
     if (at == NULL)
-        return -ENOMEM;
+        return error_return(-ENOMEM);
     *at = (struct at_fork){ .fn = fn, .arg = arg };
     registry_lock();
     *at_fork_last = at;

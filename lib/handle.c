@@ -113,12 +113,12 @@ batch_add(struct batch *batch, int semaphore, int value, int flags)
 static void
 add_hold(struct batch *batch, const struct holding *h)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < HOLDING_BELLS; i++)
         if (h->bells[i] >= 0) {
             batch_add(batch, h->bells[i], 1, 0);
             batch_add(batch, h->bells[i], -1, SEM_UNDO);
         }
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < HOLDING_REFERENCES; i++)
         if (h->references[i] >= 0)
             batch_add(batch, h->references[i], 1, SEM_UNDO);
 }
@@ -127,10 +127,10 @@ add_hold(struct batch *batch, const struct holding *h)
 static void
 add_release(struct batch *batch, const struct holding *h)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < HOLDING_REFERENCES; i++)
         if (h->references[i] >= 0)
             batch_add(batch, h->references[i], -1, SEM_UNDO);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < HOLDING_BELLS; i++)
         if (h->bells[i] >= 0)
             batch_add(batch, h->bells[i], 1, SEM_UNDO);
 }
@@ -154,13 +154,13 @@ handle_drop(struct handle *handle, struct holding *h, int reference, int gate)
     };
     int error;
 
+    (void) handle;
     if (h->references[reference] < 0)
         return;
     error = sysv_semop(h->place.semaphores, drop, 2);
     if (error == -ERANGE) /* the gate is full of tokens: enough of them */
         (void) sysv_semop(h->place.semaphores, drop, 1);
     h->references[reference] = -1;
-    shm_add(&handle->arena->head->departures, 1);
 }
 
 void
@@ -185,10 +185,14 @@ handle_release(struct handle *handle)
 void
 handle_forget(struct handle *handle)
 {
-    for (int i = 0; i < handle->holdings; i++)
-        for (int k = 0; k < 2; k++)
-            handle->holding[i].references[k] =
-                handle->holding[i].bells[k] = -1;
+    for (int i = 0; i < handle->holdings; i++) {
+        struct holding *h = &handle->holding[i];
+
+        for (int k = 0; k < HOLDING_REFERENCES; k++)
+            h->references[k] = -1;
+        for (int k = 0; k < HOLDING_BELLS; k++)
+            h->bells[k] = -1;
+    }
 }
 
 static int
@@ -246,5 +250,4 @@ handle_abandon_all(struct arena *arena)
             add_release(&batch, &h->holding[i]);
         }
     (void) batch_flush(&batch);
-    shm_add(&arena->head->departures, 1);
 }

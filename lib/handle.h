@@ -14,12 +14,15 @@
 
 #include "object.h"
 
+#define HOLDING_REFERENCES 3
+#define HOLDING_BELLS      2
+
 /* One object that a handle holds: references are counted in semaphores,
  * bells ring at our death (PROTOCOL: {g,+1}{g,-1,SEM_UNDO}). */
 struct holding {
     struct place place;
-    int references[2]; /* semaphores; -1: none (any more) */
-    int bells[2];
+    int references[HOLDING_REFERENCES]; /* semaphores; -1: none (any more) */
+    int bells[HOLDING_BELLS];
 };
 
 #define HANDLE_HOLDINGS 2
@@ -29,8 +32,8 @@ struct handle {
     _Atomic bool closed;
     bool end;       /* of a pipe: can be given */
     unsigned given; /* to so many children that are to be started */
-    _Atomic uint32_t receivers; /* threads of ours asleep in it */
-    _Atomic uint32_t senders;
+    _Atomic uint32_t receivers; /* threads of ours asleep in a receive */
+    _Atomic uint32_t senders;   /* ... inside a send */
     /* Gives up what is held beside references and bells; or NULL. */
     void (*give_up)(struct handle *handle);
     struct arena *arena;

@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#ifdef HAVE_SYS_SINGLE_THREADED_H
+#    include <sys/single_threaded.h>
+#endif
 
 /*
  * No call changes errno or is a cancellation point.  The seam sees to it for
@@ -43,6 +46,18 @@ guard_leave(const struct guard *guard)
 
     pthread_setcancelstate(guard->cancel_state, &ignored);
     errno = guard->saved_errno;
+}
+
+/* Is this the only thread, so that nobody can be in a call of ours meanwhile?
+ * Where the C library does not say, it might not be. */
+static inline bool
+only_thread(void)
+{
+#ifdef HAVE_SYS_SINGLE_THREADED_H
+    return __libc_single_threaded;
+#else
+    return false;
+#endif
 }
 
 #define GUARDED \

@@ -103,9 +103,9 @@ ended(struct sysvmp_process *p, int code)
      * leaked them. */
     p->next = self.ended_children;
     self.ended_children = p;
-    /* Who sends to it after this must be told at once. */
+    /* It may have been the last one to refer to something. */
     if (p->record.arena != NULL && arena_me(p->record.arena) != 0)
-        shm_add(&p->record.arena->head->departures, 1);
+        shm_store(&p->record.arena->head->garbage, 1);
 }
 
 /* Has it ended?  Under the mutex. */

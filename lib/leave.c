@@ -45,7 +45,6 @@ just_go(struct arena *arena)
 {
     shm_store(&member_at(arena, self.seat)->state, MEMBER_LEAVING);
     shm_store(&arena->head->garbage, 1);
-    shm_add(&arena->head->departures, 1);
     arena_unlock(arena);
 }
 

@@ -23,7 +23,7 @@ enum { REFERENCE, LOCK, DIRTY, SLOTS }; /* counters */
 
 const struct object_wish mutex_wish = {
     .slots = SLOTS,
-    .references = { REFERENCE, -1 },
+    .reference = REFERENCE,
 };
 
 int

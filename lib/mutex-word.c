@@ -42,7 +42,7 @@
 
 const struct object_wish mutex_wish = {
     .slots = 1,
-    .references = { 0, -1 },
+    .reference = 0,
 };
 
 /* One acquire under way. */

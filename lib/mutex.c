@@ -39,7 +39,7 @@ create_in(struct arena *arena, struct mutex *mutex, enum object_kind kind)
     handle->give_up = give_up;
     handle->holdings = 1;
     h->references[0] = h->place.counter;
-    h->references[1] = -1;
+    h->references[1] = h->references[2] = -1;
     h->bells[0] = h->place.gate;
     h->bells[1] = -1;
     mutex->words = &h->place.object->lock;

@@ -50,9 +50,9 @@ remove_entry(struct arena *arena, uint32_t i)
     block_free(arena, shm_load(&object->block), shm_load(&object->slot),
         shm_load(&object->slots));
     shm_add(&object->generation, 1);
-    shm_store(&object->state, OBJECT_EMPTY);
     shm_store(&arena->head->objects_holes, 1);
     shm_store(&arena->head->objects_next, i);
+    shm_store(&object->state, OBJECT_EMPTY);
 }
 
 /* Takes the arena lock and undoes what a dead holder had begun. */
@@ -77,11 +77,9 @@ lock_objects(struct arena *arena)
 static int
 unreferenced(const struct arena *arena, const struct object *object)
 {
-    int second = shm_load(&object->references[1]);
-
     return cradle_nobody(arena,
         block_semaphores(arena, shm_load(&object->block)),
-        shm_load(&object->references[0]), second != 0 ? second : -1);
+        shm_load(&object->reference));
 }
 
 /* Removes entry i if nobody refers to it; the arena is locked. */
@@ -127,10 +125,8 @@ find_entry(struct arena *arena, uint32_t *index)
         }
     shm_store(&arena->head->objects_holes, 0);
     *index = high;
-    if (high < count) {
-        shm_store(&arena->head->objects_high, high + 1);
+    if (high < count)
         return 0;
-    }
     return error_detail(-ENOSPC,
         "no room for another object: this program has %u already, which is "
         "as many as it can have; destroy some", count);
@@ -144,17 +140,16 @@ intend(struct arena *arena, const struct object_wish *wish, uint32_t index,
     struct object *object = object_at(arena, index);
 
     shm_store(&arena->head->pending, index + 1);
+    if (index >= shm_load(&arena->head->objects_high))
+        shm_store(&arena->head->objects_high, index + 1);
     shm_store(&object->kind, (uint32_t) wish->kind);
     shm_store(&object->key, IPC_PRIVATE);
     shm_store(&object->queue, -1);
     shm_store(&object->block, block);
     shm_store(&object->slot, (uint16_t) slot);
     shm_store(&object->slots, (uint16_t) wish->slots);
-    for (int i = 0; i < 2; i++)
-        shm_store(&object->references[i],
-            (uint16_t) (wish->references[i] < 0
-                    ? 0
-                    : BLOCK_COUNTERS + slot + wish->references[i]));
+    shm_store(&object->reference,
+        (uint16_t) (BLOCK_COUNTERS + slot + wish->reference));
     shm_store(&object->creator, getpid());
     shm_store(&object->created, (int64_t) time(NULL));
     shm_store(&object->limit, wish->limit);

@@ -52,7 +52,8 @@ struct object {
     _Atomic uint32_t block;
     _Atomic uint16_t slot;
     _Atomic uint16_t slots;
-    _Atomic uint16_t references[2]; /* semaphores that count them, or 0 */
+    _Atomic uint16_t reference; /* the semaphore that counts references */
+    uint16_t reserved;
     _Atomic int32_t creator;        /* pid, for display */
     _Atomic int64_t created;        /* for display */
     _Atomic uint64_t limit;         /* maxsize */
@@ -66,7 +67,7 @@ struct object {
 struct object_wish {
     enum object_kind kind;
     int slots;
-    int references[2]; /* counters, from its first; -1: none */
+    int reference; /* which of its counters counts references */
     bool queue;        /* with a message queue */
     uint64_t limit;
 };

@@ -43,7 +43,8 @@ attach(struct sysvmp_conn *c, const struct place *place, bool reads)
     h->place = *place;
     h->references[0] =
         place->counter + (reads ? CHANNEL_READERS : CHANNEL_WRITERS);
-    h->references[1] = -1;
+    h->references[1] = place->counter + CHANNEL_REFERENCES;
+    h->references[2] = -1;
     h->bells[0] = place->gate + CHANNEL_RECEIVE;
     h->bells[1] = place->gate + CHANNEL_SEND;
     channel->tells_eof = channel->tells_epipe = true;
@@ -205,14 +206,18 @@ sysvmp_conn_writable(const struct sysvmp_conn *c)
     return valid(c) ? open_in(c, c->out) : error_return(-EINVAL);
 }
 
-/* Drops the references, so that the peers see it, then sends our own sleepers
- * home. */
+/* Sends our own threads home, then drops what makes us a holder: nobody is
+ * told of an end after which one of ours still sends. */
 static void
 close_conn(struct sysvmp_conn *c)
 {
     own_store(&c->handle.closed, true);
     if (arena_me(c->handle.arena) == 0)
         return;
+    if (c->in != NULL)
+        channel_expel(c->in, true);
+    if (c->out != NULL)
+        channel_expel(c->out, false);
     for (int i = 0; i < c->handle.holdings; i++) {
         struct channel *channel = &c->channel[i];
         const struct gate *theirs =
@@ -220,10 +225,6 @@ close_conn(struct sysvmp_conn *c)
 
         handle_drop(&c->handle, &c->handle.holding[i], 0, theirs->semaphore);
     }
-    if (c->in != NULL)
-        channel_expel(c->in, true);
-    if (c->out != NULL)
-        channel_expel(c->out, false);
 }
 
 int
@@ -233,6 +234,8 @@ sysvmp_conn_close(struct sysvmp_conn *c)
 
     if (!valid(c))
         return error_return(-EINVAL);
+    if (arena_me(c->handle.arena) == 0 && !own_load(&c->handle.closed))
+        return error_return(arena_gone(c->handle.arena));
     registry_lock();
     if (!own_load(&c->handle.closed))
         close_conn(c);

@@ -13,7 +13,7 @@
 #define QUEUE_MAGIC 0x51554555u
 #define LIMIT_MAX   (UINT64_C(1) << 30) /* more is as good as no limit */
 
-enum { READING, WRITING };
+enum { READING, WRITING, REFERENCE };
 
 struct sysvmp_queue {
     struct handle handle; /* first: the registry's */
@@ -39,6 +39,7 @@ create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
     handle->holdings = 1;
     h->references[READING] = h->place.counter + CHANNEL_READERS;
     h->references[WRITING] = h->place.counter + CHANNEL_WRITERS;
+    h->references[REFERENCE] = h->place.counter + CHANNEL_REFERENCES;
     h->bells[0] = h->place.gate + CHANNEL_RECEIVE;
     h->bells[1] = h->place.gate + CHANNEL_SEND;
     error = channel_open(&q->channel, handle, h, limit);
@@ -150,9 +151,9 @@ sysvmp_queue_close(struct sysvmp_queue *q)
     registry_lock();
     if (!own_load(&q->channel.no_sends)) {
         own_store(&q->channel.no_sends, true);
+        channel_expel(&q->channel, false);
         handle_drop(&q->handle, &q->handle.holding[0], WRITING,
             q->channel.receive.semaphore);
-        channel_expel(&q->channel, false);
     }
     registry_unlock();
     return 0;

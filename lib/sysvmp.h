@@ -34,11 +34,12 @@
  * A call without a timeout does not wait, unless it says so.
  *
  * Threads and signals.  Several threads and processes may make any call at
- * once on one handle, except create, destroy, set_* and start.  A close wakes
- * the threads of its process that sleep in the handle: -EBADF.  No call is a
- * cancellation point.  Of all calls only sysvmp_strerror() is
- * async-signal-safe.  The library makes no thread, handles no signal, and
- * waits for no child but its own.
+ * once on one handle, except create, destroy, set_*, give and start.  A close
+ * wakes the threads of its process that sleep in the handle (-EBADF), and
+ * waits for those that are in the middle of a send; so it is not for the
+ * interrupt function of such a call.  No call is a cancellation point.  Of all
+ * calls only sysvmp_strerror() is async-signal-safe.  The library makes no
+ * thread, handles no signal, and waits for no child but its own.
  *
  * Who holds what.  A handle is memory of one process.  A forked child, however
  * forked, has its own copy at the same address and holds what its parent held
@@ -47,7 +48,8 @@
  * goes with the last.  An object is for its creator and the processes forked
  * after its creation.  One exception: a child to which pipe ends were given
  * holds exactly these ends (sysvmp_process_give()).  Over exec everything
- * stays held until the new program ends, unless sysvmp_leave() came first.  A
+ * stays held until the new program ends, unless sysvmp_leave() came first; if
+ * that is the last process of all, nobody removes the kernel's objects.  A
  * child of vfork(), _Fork() or clone() must exec or _exit.  After fork() in a
  * threaded program the child may use what POSIX allows, and this library.
  */
