@@ -41,7 +41,7 @@ struct arena_head {
     struct arena_table records;
     uint64_t heap; /* offset: from here to the end */
 
-    /* By each child that has registered what it holds (PROTOCOL: cradle). */
+    /* By each child that has registered what it holds: see cradle.c. */
     _Alignas(64) _Atomic uint32_t registrations;
     /* The journal of one: entry + 1 of the object being made or removed.
      * Under the arena lock. */

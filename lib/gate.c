@@ -36,8 +36,8 @@
 
 #define BRIEF_NS 100000 /* between looks while no bell would ring */
 
-static void
-post_token(const struct gate *gate)
+void
+gate_post(const struct gate *gate)
 {
     struct sembuf give = sem_operation(gate->semaphore, 1, 0);
 
@@ -46,12 +46,6 @@ post_token(const struct gate *gate)
     if (shm_load(&gate->words->token) == 0 &&
         shm_xchg(&gate->words->token, 1) == 0)
         (void) sysv_semop(gate->semaphores, &give, 1);
-}
-
-void
-gate_post(const struct gate *gate)
-{
-    post_token(gate);
 }
 
 /* Announces what we need, before the look. */

@@ -136,17 +136,16 @@ add_release(struct batch *batch, const struct holding *h)
 }
 
 int
-handle_hold(struct handle *handle, struct holding *h)
+handle_hold(const struct holding *h)
 {
     struct batch batch = { .semaphores = h->place.semaphores };
 
-    (void) handle;
     add_hold(&batch, h);
     return batch_flush(&batch);
 }
 
 void
-handle_drop(struct handle *handle, struct holding *h, int reference, int gate)
+handle_drop(struct holding *h, int reference, int gate)
 {
     struct sembuf drop[2] = {
         sem_operation(h->references[reference], -1, SEM_UNDO),
@@ -154,7 +153,6 @@ handle_drop(struct handle *handle, struct holding *h, int reference, int gate)
     };
     int error;
 
-    (void) handle;
     if (h->references[reference] < 0)
         return;
     error = sysv_semop(h->place.semaphores, drop, 2);

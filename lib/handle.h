@@ -18,7 +18,7 @@
 #define HOLDING_BELLS      2
 
 /* One object that a handle holds: references are counted in semaphores,
- * bells ring at our death (PROTOCOL: {g,+1}{g,-1,SEM_UNDO}). */
+ * bells ring at our death ({g,+1} and {g,-1,SEM_UNDO}). */
 struct holding {
     struct place place;
     int references[HOLDING_REFERENCES]; /* semaphores; -1: none (any more) */
@@ -50,11 +50,10 @@ extern struct handle *registry;
 
 void handle_add(struct handle *handle);
 void handle_remove(struct handle *handle);
-/* Registers holding h of a new handle: references and bells. */
-int handle_hold(struct handle *handle, struct holding *h);
+/* Registers what a new handle holds: references and bells. */
+int handle_hold(const struct holding *h);
 /* Drops one reference and wakes who sleeps at `gate`. */
-void handle_drop(struct handle *handle, struct holding *h, int reference,
-    int gate);
+void handle_drop(struct holding *h, int reference, int gate);
 /* Drops all references and bells; the objects go if these were the last. */
 void handle_release(struct handle *handle);
 /* In a child: registers every open handle of the arena. */

@@ -46,7 +46,7 @@ create_in(struct arena *arena, struct mutex *mutex, enum object_kind kind)
     mutex->semaphores = h->place.semaphores;
     error = mutex_prepare(mutex);
     if (error == 0)
-        error = handle_hold(handle, h);
+        error = handle_hold(h);
     if (error < 0)
         object_abandon(arena, &h->place);
     else

@@ -66,10 +66,10 @@ make_direction(struct arena *arena, struct sysvmp_conn *reader,
     if (error == 0)
         error = attach(writer, &place, false);
     if (error == 0)
-        error = handle_hold(&reader->handle,
+        error = handle_hold(
             &reader->handle.holding[reader->handle.holdings - 1]);
     if (error == 0)
-        error = handle_hold(&writer->handle,
+        error = handle_hold(
             &writer->handle.holding[writer->handle.holdings - 1]);
     if (error < 0)
         object_abandon(arena, &place);
@@ -223,7 +223,7 @@ close_conn(struct sysvmp_conn *c)
         const struct gate *theirs =
             channel == c->out ? &channel->receive : &channel->send;
 
-        handle_drop(&c->handle, &c->handle.holding[i], 0, theirs->semaphore);
+        handle_drop(&c->handle.holding[i], 0, theirs->semaphore);
     }
 }
 

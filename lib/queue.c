@@ -44,7 +44,7 @@ create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
     h->bells[1] = h->place.gate + CHANNEL_SEND;
     error = channel_open(&q->channel, handle, h, limit);
     if (error == 0)
-        error = handle_hold(handle, h);
+        error = handle_hold(h);
     if (error < 0) {
         object_abandon(arena, &h->place);
         return error;
@@ -152,7 +152,7 @@ sysvmp_queue_close(struct sysvmp_queue *q)
     if (!own_load(&q->channel.no_sends)) {
         own_store(&q->channel.no_sends, true);
         channel_expel(&q->channel, false);
-        handle_drop(&q->handle, &q->handle.holding[0], WRITING,
+        handle_drop(&q->handle.holding[0], WRITING,
             q->channel.receive.semaphore);
     }
     registry_unlock();
