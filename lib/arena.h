@@ -24,6 +24,16 @@ struct arena_table {
     uint32_t entry_size;
 };
 
+/* An exit code: record.c. */
+struct record {
+    _Atomic uint64_t owner; /* the parent's owner id; 0: free */
+    /* Tag of this use in the high half, then whether the code is noted, then
+     * the code: one word, so a child of a former use can't write here. */
+    _Atomic uint64_t note;
+};
+
+#define RECORDS_FIRST 32
+
 /* The first bytes of the segment. */
 struct arena_head {
     uint64_t magic; /* these are written once, by the creator */
@@ -54,6 +64,8 @@ struct arena_head {
     _Atomic uint32_t objects_next; /* where to look for a free entry: a hint */
     /* By whoever makes a process record; no two tags are alike for long. */
     _Atomic uint32_t record_tag;
+    /* Taken before those of the table: a child has this page already. */
+    struct record records_first[RECORDS_FIRST];
 };
 
 #define SELF_PAGE  4096
@@ -78,6 +90,7 @@ struct self {
     struct sysvmp_process *children;        /* that run */
     struct sysvmp_process *ended_children;  /* not destroyed yet */
     struct sysvmp_process *current_process; /* child.c */
+    _Atomic uint32_t children_made;         /* process.c */
 };
 
 extern struct self self;

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "fork.h"
 #include "leave.h"
 #include "process.h"
+#include "stream.h"
 
 static char main_name[] = "MainProcess";
 
@@ -30,25 +30,21 @@ static struct sysvmp_process main_process = {
  * own.  What a child writes down is in the page that is wiped (arena.h). */
 static struct sysvmp_process *inherited = &main_process;
 
-static struct sysvmp_process *
-current(void)
-{
-    return self.current_process != NULL ? self.current_process : inherited;
-}
-
 /* The main program, asked for the first time, or a child that the program
  * forked itself: it must not note its end where its parent notes its own. */
 struct sysvmp_process *
 sysvmp_current_process(void)
 {
-    struct sysvmp_process *us = current();
-    pid_t pid = getpid();
+    pid_t pid;
 
-    if (us->pid != pid) {
-        us->pid = pid;
-        us->record.arena = NULL;
+    if (self.current_process != NULL)
+        return self.current_process;
+    pid = getpid();
+    if (inherited->pid != pid) {
+        inherited->pid = pid;
+        inherited->record.arena = NULL;
     }
-    return us;
+    return inherited;
 }
 
 /* A pidfd of our parent, as long as it is that. */
@@ -90,8 +86,11 @@ sysvmp_parent_process(void)
 static void
 before_fork(void)
 {
-    if (self.current_process != NULL)
-        inherited = self.current_process;
+    if (self.current_process == NULL)
+        return;
+    inherited = self.current_process;
+    inherited->borrowed = true;
+    inherited->pid = getpid();
 }
 
 __attribute__((__constructor__)) static void
@@ -103,9 +102,6 @@ install(void)
 void
 child_begin(struct sysvmp_process *p)
 {
-    p->borrowed = true;
-    p->pid = getpid();
-    p->pidfd = -1;
     self.current_process = p;
     if (p->die_with_parent) {
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -140,7 +136,7 @@ sysvmp_process_exit(int code)
     if (us == &main_process)
         exit(code);
     children_finish();
-    fflush(NULL);
+    stream_flush_all();
     record_note(&us->record, code);
     leave_at_end();
     _exit(code);

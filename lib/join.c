@@ -146,10 +146,16 @@ await(const struct sysvmp_process *p, struct deadline *deadline)
 
     if (p->pidfd >= 0)
         (void) ppoll(&end, 1, left == INT64_MAX ? NULL : &time, NULL);
-    else if (left == INT64_MAX && !p->borrowed)
+    else if (left == INT64_MAX && !process_borrowed(p))
         (void) waitid(P_PID, (id_t) p->pid, &info, WEXITED | WNOWAIT);
     else
         deadline_nap(deadline, NAP_NS);
+}
+
+static bool
+is_us(const struct sysvmp_process *p)
+{
+    return process_pid(p) == getpid();
 }
 
 /* The parent process: ours no more when we have another one. */
@@ -167,8 +173,8 @@ has_ended(struct sysvmp_process *p)
 
     if (!process_valid(p))
         return -EINVAL;
-    if (p->borrowed)
-        return p->pid == getpid() ? -ECHILD : parent_ended(p);
+    if (process_borrowed(p))
+        return is_us(p) ? -ECHILD : parent_ended(p);
     if (p->creator != getpid())
         return -ECHILD;
     children_lock();
@@ -213,7 +219,7 @@ sysvmp_process_is_alive(struct sysvmp_process *p)
     GUARDED;
     int yes = has_ended(p);
 
-    if (process_valid(p) && p->borrowed && p->pid == getpid())
+    if (process_valid(p) && process_borrowed(p) && is_us(p))
         return 1;
     if (yes == -ESRCH)
         return 0;
@@ -226,7 +232,7 @@ sysvmp_process_exitcode(struct sysvmp_process *p, int *code)
     GUARDED;
     int yes = code == NULL ? -EINVAL : has_ended(p);
 
-    if (yes == 1 && (p->borrowed || p->code_lost))
+    if (yes == 1 && (process_borrowed(p) || p->code_lost))
         yes = -ECHILD;
     if (yes == 0)
         yes = -EBUSY;
@@ -239,9 +245,12 @@ sysvmp_process_exitcode(struct sysvmp_process *p, int *code)
 pid_t
 sysvmp_process_pid(const struct sysvmp_process *p)
 {
+    pid_t pid;
+
     if (!process_valid(p))
         return error_return(-EINVAL);
-    return error_return(p->pid > 0 ? p->pid : -ESRCH);
+    pid = process_pid(p);
+    return error_return(pid > 0 ? pid : -ESRCH);
 }
 
 const char *
@@ -261,7 +270,7 @@ sysvmp_process_sentinel(const struct sysvmp_process *p)
 {
     if (!process_valid(p))
         return error_return(-EINVAL);
-    if (p->borrowed ? p->pid == getpid() : p->creator != getpid())
+    if (process_borrowed(p) ? is_us(p) : p->creator != getpid())
         return error_return(-ECHILD);
     if (p->pid == 0)
         return error_return(-ESRCH);
@@ -285,7 +294,7 @@ send_signal(const struct sysvmp_process *p, int sig)
         result = (int) syscall(SYS_pidfd_send_signal, p->pidfd, sig, NULL, 0);
     else
 #endif
-        result = kill(p->pid, sig);
+        result = kill(process_pid(p), sig);
     if (result == 0 || errno == ESRCH)
         return 0;
     return errno == EPERM ? -EACCES : -EINVAL;
@@ -302,7 +311,7 @@ sysvmp_process_signal(struct sysvmp_process *p, int sig)
     if (result != 0) /* of one that has ended: 0 */
         return result == 1 ? 0 : error_return(result);
     children_lock(); /* nobody of ours reaps it meanwhile */
-    if (p->borrowed || p->state == PROCESS_STARTED)
+    if (process_borrowed(p) || p->state == PROCESS_STARTED)
         result = send_signal(p, sig);
     children_unlock();
     return error_return(result);

@@ -26,6 +26,12 @@ const struct object_wish mutex_wish = {
     .reference = REFERENCE,
 };
 
+void
+mutex_begin(struct mutex *mutex)
+{
+    (void) mutex;
+}
+
 int
 mutex_prepare(struct mutex *mutex)
 {
@@ -34,14 +40,14 @@ mutex_prepare(struct mutex *mutex)
 
     mutex->lock = counter + LOCK;
     mutex->dirty = counter + DIRTY;
-    shm_store(&mutex->words->word, 0);
+    shm_store(&mutex->words->owner, 0);
     return sysv_semop(mutex->semaphores, &unlocked, 1);
 }
 
 uint64_t
 mutex_owner(const struct mutex *mutex)
 {
-    return shm_load(&mutex->words->word);
+    return shm_load(&mutex->words->owner);
 }
 
 /* The lock is free, but a holder died with it. */
@@ -92,7 +98,7 @@ mutex_acquire_slow(struct mutex *mutex, int timeout_ms)
         return arena_gone(mutex->handle.arena);
     result = acquire(mutex, &deadline);
     if (result >= 0)
-        shm_store(&mutex->words->word, me);
+        shm_store(&mutex->words->owner, me);
     return result;
 }
 
@@ -116,9 +122,9 @@ mutex_release_slow(struct mutex *mutex)
 
     if (me == 0)
         return arena_gone(mutex->handle.arena);
-    owner = shm_load(&mutex->words->word);
+    owner = shm_load(&mutex->words->owner);
     /* Of two threads that release at once, one finds it changed. */
-    if (owner == me && shm_cas(&mutex->words->word, &owner, 0))
+    if (owner == me && shm_cas(&mutex->words->owner, &owner, 0))
         return unlock(mutex, true);
     held = sysv_sem_value(mutex->semaphores, mutex->lock);
     return held < 0 ? held : held == 0 ? -EPERM : -EOVERFLOW;
@@ -129,7 +135,7 @@ mutex_give_up(struct mutex *mutex)
 {
     uint64_t owner = arena_me(mutex->handle.arena);
 
-    if (shm_cas(&mutex->words->word, &owner, 0))
+    if (shm_cas(&mutex->words->owner, &owner, 0))
         (void) unlock(mutex, false);
 }
 

@@ -10,9 +10,9 @@
 #include "leave.h"
 #include "mutex.h"
 
-/* What a mutex of an arena that we left looks at: a word that is never free,
+/* What a mutex of an arena that we left looks at: an owner that is never us,
  * so every call goes the slow way, and finds out. */
-static struct lock_words left_words = { UINT64_MAX };
+static struct lock_words left_words = { .owner = UINT64_MAX };
 
 static void
 give_up(struct handle *handle)
@@ -31,6 +31,7 @@ create_in(struct arena *arena, struct mutex *mutex, enum object_kind kind)
     struct object_wish wish = mutex_wish;
     int error;
 
+    mutex_begin(mutex);
     wish.kind = kind;
     error = object_create(arena, &wish, &h->place);
     if (error < 0)

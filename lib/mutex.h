@@ -19,7 +19,9 @@ struct mutex {
     struct handle handle; /* first: the registry's */
     struct lock_words *words;
     int semaphores;
-    int gate; /* mutex-word.c: where to sleep */
+    int gate;   /* mutex-word.c: where to sleep */
+    bool swift; /* mutex-word.c: a release need be no more than a store.  The
+                 * same wherever the handle is: see barrier.c */
     int lock; /* mutex-sem.c: 1 when free */
     int dirty; /* mutex-sem.c: 1 while held, and after a holder's death */
     struct spin_memory spin;
@@ -37,8 +39,10 @@ int mutex_release_slow(struct mutex *mutex);
 uint64_t mutex_owner(const struct mutex *mutex);
 /* Its pid; 0 when free, or when the holder is dead; or a code. */
 pid_t mutex_holder(const struct mutex *mutex);
-/* For mutex_create and mutex_destroy. */
+/* For mutex_create and mutex_destroy: before the object is made, and while it
+ * is, under the arena lock. */
 extern const struct object_wish mutex_wish;
+void mutex_begin(struct mutex *mutex);
 int mutex_prepare(struct mutex *mutex);
 void mutex_give_up(struct mutex *mutex);
 
@@ -66,26 +70,37 @@ mutex_release(struct mutex *mutex)
 
 #else
 
-/* The uncontended lock: one compare-and-swap each way. */
+/* What else there is to do where flags are up: mutex-word.c. */
+int mutex_taken(struct mutex *mutex);
+void mutex_hand_on(struct mutex *mutex);
+
+/* The uncontended lock: a compare-and-swap one way, a store the other. */
 static inline int
 mutex_acquire(struct mutex *mutex, int timeout_ms)
 {
+    struct lock_words *words = mutex->words;
     uint64_t me = own_peek(&self.me);
-    uint64_t free_word = 0;
+    uint64_t nobody = 0;
 
-    if (LIKELY(me != 0 && shm_cas(&mutex->words->word, &free_word, me)))
-        return 0;
-    return mutex_acquire_slow(mutex, timeout_ms);
+    if (UNLIKELY(me == 0 || shm_peek(&words->flags) != 0 ||
+            !shm_cas(&words->owner, &nobody, me)))
+        return mutex_acquire_slow(mutex, timeout_ms);
+    return LIKELY(shm_load(&words->flags) == 0) ? 0 : mutex_taken(mutex);
 }
 
 static inline int
 mutex_release(struct mutex *mutex)
 {
+    struct lock_words *words = mutex->words;
     uint64_t me = own_peek(&self.me);
 
-    if (LIKELY(me != 0 && shm_cas(&mutex->words->word, &me, 0)))
-        return 0;
-    return mutex_release_slow(mutex);
+    if (UNLIKELY(!mutex->swift || me == 0 || shm_peek(&words->owner) != me ||
+            shm_peek(&words->flags) != 0))
+        return mutex_release_slow(mutex);
+    shm_swift_store(&words->owner, 0);
+    if (UNLIKELY(shm_peek(&words->flags) != 0))
+        mutex_hand_on(mutex);
+    return 0;
 }
 
 #endif

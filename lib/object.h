@@ -21,8 +21,9 @@ struct gate_words {
 };
 
 struct lock_words {
-    /* Owner and flags (mutex-word.c), or the owner alone (mutex-sem.c). */
-    _Alignas(64) _Atomic uint64_t word;
+    _Alignas(64) _Atomic uint64_t owner; /* 0: free */
+    _Atomic uint32_t flags;              /* of mutex-word.c */
+    uint32_t reserved;
 };
 
 struct channel_words {

@@ -18,30 +18,43 @@
 #include "leave.h"
 #include "pipe.h"
 #include "process.h"
+#include "stream.h"
 
-/* The default name: Process- and the numbers of ancestors and itself. */
-static int
+/* Writes a number and the terminating NUL.  Not by snprintf(), whose work
+ * space on the stack is a page that each fork makes us fault on again. */
+static void
+write_number(char *at, uint32_t number)
+{
+    char digits[10];
+    int n = 0;
+
+    do
+        digits[n++] = (char) ('0' + number % 10);
+    while ((number /= 10) > 0);
+    while (n > 0)
+        *at++ = digits[--n];
+    *at = '\0';
+}
+
+/* The default name: Process- and the numbers of ancestors and itself.  Of an
+ * ancestry that is too long the oldest are kept. */
+static void
 name_by_default(struct sysvmp_process *p)
 {
-    static _Atomic uint32_t made;
-    static _Atomic pid_t made_by;
-    const struct sysvmp_process *us = sysvmp_current_process();
-    char name[sizeof(p->identity) + sizeof("Process-")];
-    uint32_t number;
+    enum { NUMBER = sizeof(":4294967295") };
+    const char *above = process_identity(sysvmp_current_process());
+    size_t length = strnlen(above,
+        sizeof(p->label) - sizeof(PROCESS_LABEL) - NUMBER);
+    char *at = p->label;
 
-    if (own_load(&made_by) != p->creator) { /* a child counts its own */
-        own_store(&made, 0);
-        own_store(&made_by, p->creator);
-    }
-    number = own_add(&made, 1) + 1;
-    if (us->identity[0] != '\0')
-        snprintf(p->identity, sizeof(p->identity), "%.80s:%u", us->identity,
-            number);
-    else
-        snprintf(p->identity, sizeof(p->identity), "%u", number);
-    snprintf(name, sizeof(name), "Process-%s", p->identity);
-    p->name = strdup(name);
-    return p->name == NULL ? -ENOMEM : 0;
+    memcpy(at, PROCESS_LABEL, sizeof(PROCESS_LABEL) - 1);
+    at += sizeof(PROCESS_LABEL) - 1;
+    memcpy(at, above, length);
+    at += length;
+    if (length > 0)
+        *at++ = ':';
+    write_number(at, own_add(&self.children_made, 1) + 1);
+    p->name = p->label;
 }
 
 static int
@@ -70,21 +83,22 @@ sysvmp_process_create(struct sysvmp_process **out, sysvmp_target *fn,
     if (out == NULL)
         return error_return(-EINVAL);
     *out = NULL;
-    p = calloc(1, sizeof(*p));
+    p = malloc(sizeof(*p)); /* glibc's calloc() passes its cache by */
     if (p == NULL)
         return error_return(-ENOMEM);
-    p->fn = fn;
-    p->arg = arg;
-    p->creator = getpid();
-    p->pidfd = -1;
-    p->daemon = sysvmp_current_process()->daemon;
+    *p = (struct sysvmp_process){
+        .fn = fn,
+        .arg = arg,
+        .creator = getpid(),
+        .pidfd = -1,
+        .daemon = sysvmp_current_process()->daemon,
+    };
     error = ensure_arena(NULL);
-    if (error == 0)
-        error = name_by_default(p);
     if (error < 0) {
         free(p);
         return error_return(error);
     }
+    name_by_default(p);
     p->magic = PROCESS_MAGIC;
     *out = p;
     return 0;
@@ -96,9 +110,17 @@ unstarted(const struct sysvmp_process *p)
 {
     if (!process_valid(p))
         return -EINVAL;
-    if (p->borrowed || p->state != PROCESS_CREATED)
+    if (process_borrowed(p) || p->state != PROCESS_CREATED)
         return -EALREADY;
     return p->creator == getpid() ? 0 : -ECHILD;
+}
+
+static void
+free_name(struct sysvmp_process *p)
+{
+    /* Of a borrowed one it may be somebody else's, too. */
+    if (!process_borrowed(p) && p->name != p->label)
+        free(p->name);
 }
 
 int
@@ -112,8 +134,7 @@ sysvmp_process_set_name(struct sysvmp_process *p, const char *name)
     copy = strdup(name);
     if (copy == NULL)
         return error_return(-ENOMEM);
-    if (!p->borrowed) /* else it may be somebody else's, too */
-        free(p->name);
+    free_name(p);
     p->name = copy;
     return 0;
 }
@@ -266,9 +287,9 @@ start(struct sysvmp_process *p)
         return error;
     }
     /* Else the child would write once more what we have not written yet.
-     * Only these two: fflush(NULL) hangs while a thread reads stdin. */
-    fflush(stdout);
-    fflush(stderr);
+     * Not all streams: that hangs while a thread reads stdin. */
+    stream_flush(stdout);
+    stream_flush(stderr);
     p->starter = sysvmp_current_process();
     pid = fork_planned(p);
     if (pid > 0) {
@@ -317,7 +338,7 @@ sysvmp_process_destroy(struct sysvmp_process *p)
         return 0;
     if (!process_valid(p))
         return error_return(-EINVAL);
-    if (p->borrowed || (p->creator == getpid() &&
+    if (process_borrowed(p) || (p->creator == getpid() &&
             sysvmp_process_is_alive(p) != 0))
         return error_return(-EBUSY);
     if (p->creator == getpid()) {
@@ -328,7 +349,7 @@ sysvmp_process_destroy(struct sysvmp_process *p)
             close(p->pidfd);
     }
     p->magic = 0;
-    free(p->name);
+    free_name(p);
     free(p);
     return 0;
 }

@@ -6,6 +6,8 @@
 #ifndef SYSVMP_PROCESS_H
 #define SYSVMP_PROCESS_H
 
+#include <unistd.h>
+
 #include "deadline.h"
 #include "handle.h"
 #include "record.h"
@@ -19,11 +21,11 @@ struct sysvmp_process {
     uint32_t magic;
     pid_t creator;      /* the process whose child it is */
     const struct sysvmp_process *starter; /* what that one called itself */
-    bool borrowed;      /* the current or the parent process */
+    bool borrowed;      /* ours or our parent's: process_borrowed() */
     sysvmp_target *fn;  /* NULL: for sysvmp_process_fork() */
     void *arg;
-    char *name;
-    char identity[96];  /* "2" or "2:1": the numbers of its ancestors */
+    char *name;         /* label, or allocated */
+    char label[104];    /* "Process-2:1": see process_identity() */
     bool daemon;
     bool die_with_parent;
     struct handle **given; /* ends of pipes */
@@ -39,10 +41,36 @@ struct sysvmp_process {
     struct sysvmp_process *next; /* of the running children */
 };
 
+#define PROCESS_LABEL "Process-"
+
 static inline bool
 process_valid(const struct sysvmp_process *p)
 {
     return p != NULL && p->magic == PROCESS_MAGIC;
+}
+
+/*
+ * A child does not write into its own Process until it forks: that would cost
+ * it a copy of the page.
+ */
+static inline bool
+process_borrowed(const struct sysvmp_process *p)
+{
+    return p->borrowed || p == self.current_process;
+}
+
+static inline pid_t
+process_pid(const struct sysvmp_process *p)
+{
+    return p == self.current_process ? getpid() : p->pid;
+}
+
+/* "2:1", the numbers of its ancestors and its own; "" of the main program. */
+static inline const char *
+process_identity(const struct sysvmp_process *p)
+{
+    return p->label[0] == '\0' ? p->label
+                               : p->label + sizeof(PROCESS_LABEL) - 1;
 }
 
 /* join.c: the children that run, and their mutex. */

@@ -20,7 +20,15 @@
 static struct record *
 record_at(const struct arena *arena, uint32_t i)
 {
-    return arena_entry(arena, &arena->head->records, i);
+    if (i < RECORDS_FIRST)
+        return &arena->head->records_first[i];
+    return arena_entry(arena, &arena->head->records, i - RECORDS_FIRST);
+}
+
+static uint32_t
+records(const struct arena *arena)
+{
+    return RECORDS_FIRST + arena->head->records.count;
 }
 
 static bool
@@ -38,7 +46,7 @@ int
 record_create(struct arena *arena, struct record_ref *ref)
 {
     for (int from_dead = 0; from_dead < 2; from_dead++)
-        for (uint32_t i = 0; i < arena->head->records.count; i++) {
+        for (uint32_t i = 0; i < records(arena); i++) {
             struct record *record = record_at(arena, i);
 
             if (!take(arena, record, from_dead))
@@ -53,7 +61,7 @@ record_create(struct arena *arena, struct record_ref *ref)
     return error_detail(-ENOSPC,
         "no room for another child process: this program has %u started and "
         "not destroyed; join and destroy some",
-        arena->head->records.count);
+        records(arena));
 }
 
 void

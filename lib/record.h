@@ -8,13 +8,6 @@
 
 #include "arena.h"
 
-struct record {
-    _Atomic uint64_t owner; /* the parent's owner id; 0: free */
-    /* Tag of this use in the high half, then whether the code is noted, then
-     * the code: one word, so a child of a former use can't write here. */
-    _Atomic uint64_t note;
-};
-
 /* A record in use: none where arena is NULL. */
 struct record_ref {
     struct arena *arena;

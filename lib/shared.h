@@ -9,8 +9,9 @@
  *
  * All are seq_cst.  The protocols of gate and lock rest on store-then-load
  * order; on x86 the weaker forms of what is hot here (loads, and read-modify-
- * writes) would compile to the same instructions.  The one exception is
- * shm_peek, for values that are hints and are looked at again.
+ * writes) would compile to the same instructions.  The exceptions are
+ * shm_peek, for values that are hints and are looked at again, and what the
+ * owner of a lock does when it releases it: mutex-word.c has the reasons.
  */
 #ifndef SYSVMP_SHARED_H
 #define SYSVMP_SHARED_H
@@ -27,6 +28,12 @@ void testing_point(const char *file, int line);
 #define shm_load(word)         atomic_load(word)
 #define shm_peek(word)         atomic_load_explicit(word, memory_order_relaxed)
 #define shm_store(word, value) (CRASH_POINT(), atomic_store(word, value))
+/* A store that a later load of ours may overtake: for those who can count on
+ * the other side's sysv_barrier().  The compiler keeps the order. */
+#define shm_swift_store(word, value) \
+    (CRASH_POINT(), \
+        atomic_store_explicit(word, value, memory_order_release), \
+        atomic_signal_fence(memory_order_seq_cst))
 #define shm_add(word, value)   (CRASH_POINT(), atomic_fetch_add(word, value))
 #define shm_sub(word, value)   (CRASH_POINT(), atomic_fetch_sub(word, value))
 #define shm_or(word, value)    (CRASH_POINT(), atomic_fetch_or(word, value))

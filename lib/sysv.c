@@ -3,8 +3,7 @@
  * sysv.c: every call of the kernel's System V IPC, and nothing else.
  *
  * It keeps errno, retries EINTR (against the deadline, where there is one),
- * and translates errno into the library's codes.  In the test build each call
- * has a crash point before and after it, a counter, and can be made to fail.
+ * and translates errno into the library's codes.
  */
 #include "internal.h"
 
@@ -18,9 +17,8 @@
 
 #include "error.h"
 #include "hooks.h"
-#include "shared.h"
+#include "seam.h"
 #include "sysv.h"
-#include "testing.h"
 
 #ifndef SHM_NORESERVE
 #    define SHM_NORESERVE 0
@@ -32,43 +30,6 @@ union semun {
     unsigned short *array;
     struct seminfo *info;
 };
-
-/*
- * Makes one call: result is what it returned, or a negative errno.  errno is
- * as it was.
- */
-#ifdef SYSVMP_TESTING
-static bool
-fault_injected(enum seam which, long *result)
-{
-    int error = 0;
-
-    CRASH_POINT();
-    testing_calls[which]++;
-    if (testing_fault != NULL)
-        error = testing_fault(which);
-    *result = error;
-    return error != 0;
-}
-#    define BEFORE(which, result) !fault_injected(which, &(result))
-#    define AFTER()               CRASH_POINT()
-#else
-#    define BEFORE(which, result) true
-#    define AFTER()               ((void) 0)
-#endif
-
-#define CALL(result, which, call) \
-    do { \
-        int saved_errno = errno; \
-        (result) = 0; \
-        if (BEFORE(which, result)) { \
-            (result) = (long) (call); \
-            if ((result) == -1) \
-                (result) = -errno; \
-            AFTER(); \
-        } \
-        errno = saved_errno; \
-    } while (0)
 
 static int
 removed_or(int error, int otherwise)

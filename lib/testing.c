@@ -36,6 +36,19 @@ testing_point(const char *file, int line)
     }
 }
 
+bool
+testing_fails(enum seam call, long *result)
+{
+    int error = 0;
+
+    CRASH_POINT();
+    testing_calls[call]++;
+    if (testing_fault != NULL)
+        error = testing_fault(call);
+    *result = error;
+    return error != 0;
+}
+
 void
 testing_crash_at(long n)
 {

@@ -6,6 +6,8 @@
 #ifndef SYSVMP_TESTING_H
 #define SYSVMP_TESTING_H
 
+#include <stdbool.h>
+
 enum seam {
     SEAM_SEMGET,
     SEAM_SEMOP,    /* one that can't sleep, or need not */
@@ -19,6 +21,7 @@ enum seam {
     SEAM_SHMAT,
     SEAM_SHMDT,
     SEAM_SHMCTL,
+    SEAM_MEMBARRIER,
     SEAM_CALLS
 };
 
@@ -38,5 +41,7 @@ unsigned long testing_all_calls(void);
  * with that errno without being made.  The library retries after -EINTR.
  */
 extern int (*testing_fault)(enum seam call);
+/* For seam.h: passes a crash point, counts, and says whether it fails. */
+bool testing_fails(enum seam call, long *result);
 
 #endif /* SYSVMP_TESTING_H */

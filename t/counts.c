@@ -23,7 +23,8 @@ enum { CALLS_OF_LOCK = 0 };
 
 static const char *const names[SEAM_CALLS] = {
     "semget", "semop", "semtimedop", "semctl", "msgget", "msgsnd", "msgrcv",
-    "msgctl", "shmget", "shmat", "shmdt", "shmctl"
+    "msgctl", "shmget", "shmat", "shmdt", "shmctl",
+    "membarrier"
 };
 
 static unsigned long expected[SEAM_CALLS];

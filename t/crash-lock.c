@@ -411,7 +411,7 @@ reserved_or_dead(void *arg)
     enum { S = 2 };
 
     (void)arg; /* asleep: it does not spin, as there is only one CPU */
-    return (shm_load(&mutex()->words->word) & S) != 0 ||
+    return (shm_load(&mutex()->words->flags) & S) != 0 ||
         victim_is_asleep_or_dead();
 }
 

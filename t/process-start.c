@@ -219,6 +219,28 @@ flushed_once(void)
         "... each line was written once, its atexit handlers ran once");
 }
 
+static int
+write_kept(void *arg)
+{
+    return fputs("kept", arg) < 0;
+}
+
+/* A stream of the child's own, as exit() would treat it. */
+static void
+flushed_all(void)
+{
+    FILE *stream = tmpfile();
+    struct stat now;
+
+    if (stream == NULL)
+        bail("tmpfile: errno %d", errno);
+    is_int(0, end_of(started(write_kept, stream)),
+        "a child writes to a stream and does not close it");
+    is_int(0, fstat(fileno(stream), &now), "... it can be looked at");
+    is_int(4, now.st_size, "... what was written is there");
+    fclose(stream);
+}
+
 static void
 like_fork(void)
 {
@@ -256,12 +278,13 @@ cpus(void)
 int
 main(void)
 {
-    plan(35);
+    plan(38);
     told = shared(sizeof(*told));
     names();
     codes();
     no_stdin();
     flushed_once();
+    flushed_all();
     like_fork();
     cpus();
     return done();
