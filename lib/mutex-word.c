@@ -200,7 +200,7 @@ take_over(struct mutex *mutex, const struct attempt *attempt, uint64_t owner)
         return dead;
     if (!take_from(mutex, attempt, owner))
         return 0;
-    raise_flags(mutex, D | W);
+    raise_flags(mutex, D);
     return 1;
 }
 

@@ -348,7 +348,9 @@ SYSVMP_MUST_CHECK int sysvmp_lock_acquire(struct sysvmp_lock *lock,
     int timeout_ms);
 
 /*
- * Releases it and wakes a waiter.  Any process or thread may, as in Python.
+ * Releases it and wakes a waiter.  Any process or thread may, as in Python;
+ * but two that do so for one acquire, at once, may both answer 0 and let in
+ * two others.
  * Returns 0; -EOVERFLOW, it is free; -EPERM, another process holds it and the
  * library was configured with --disable-fast-lock; or a common code.
  */

@@ -1,19 +1,28 @@
 /* lock.pml - the fast lock of lib/mutex-word.c (acquire, release, post, dead).
 
-   What is modelled.  The lock's 64-bit word is the byte `word': who owns it
-   (process number + 1), and the bits W (somebody sleeps), S (reserved for those
-   who have waited) and D (an owner died, and nobody who was told has released).
-   `g' is the gate, a System V semaphore.  A process has one bell at the gate
-   and one alive bit in the same set: both are undone in one step by the kernel
-   after the last of its threads has stopped.  Every access to the word, to the
-   gate and to the alive bit is one step, and SIGKILL may come before each.
+   What is modelled.  The lock's two words: `owner' (process number + 1; 0: it
+   is free), and `flags': W (somebody sleeps), S (reserved for those who have
+   waited) and D (an owner died, and nobody who was told has released).  `g' is
+   the gate, a System V semaphore.  A process has one bell at the gate and one
+   alive bit in the same set: both are undone in one step by the kernel after
+   the last of its threads has stopped.  Every access to a word, to the gate
+   and to the alive bit is one step, and SIGKILL may come before each.  (A
+   thread that the kill stops early is one that was slow, and one that it finds
+   woken has taken its token: so the kill is one step, too.)
+
+   The swift release is a plain store of 0 to `owner'.  It may be `pending', in
+   its CPU's buffer, for as long as it likes while its thread goes on to load:
+   until the thread's next locked instruction or system call, its process's
+   death, or the membarrier of another; the thread itself sees it.  All other
+   accesses are in one order.
 
    A thread acquires, holds, releases (ROUNDS times).  What is checked:
      - two live processes never hold the lock at once;
-     - nobody sleeps for ever while the lock is free or its owner is dead
-       (`sleepers' at the end of the world);
+     - nobody sleeps for ever while the lock is free or its owner is dead, and
+       in the end nobody would: a free lock is not S without a token out;
      - a death with the lock held is told to the next who gets it, again and
-       again until one who was told has released; and none is made up.
+       again until one who was told has released; and none is made up;
+     - a store is never pending after the lock has become another's.
 
    Sizes (bit p of a mask stands for process p):
      -DPROCS=n      processes, one thread each          -DROUNDS=n  acquires a thread
@@ -22,17 +31,33 @@
      -DTIMES=mask   these may run out of time before each look, before they
                     sleep, and asleep
      -DTRIES=mask   these call with NOWAIT
+     -DGIVES=mask   these may destroy the lock that they hold
      -DHANDS=mask   these may leave the release to process PROCS-1, which does
                     nothing else then (-DRELEASER)
+     -DNO_SWIFT     nobody has a membarrier, or releases by a store
+     -DCLUMSY=mask  these can't register, so release by a CAS; their own
+                    membarrier works
+     -DUNSURE=mask  a membarrier of these may fail: they don't sleep for long
 
    Mutants (each must fail):
      -DNO_BELL            the kernel adds nothing to the gate at a death
+     -DNO_MEMBARRIER      a swift release, but who waits has no membarrier
+     -DLOOK_FIRST         who waits looks at the owner before the membarrier only
+     -DNO_RECHECK         who found it free and reserved sleeps after the barrier
+                          if it is free, reserved or not
+     -DCLUMSY_IS_SURE     who releases by a CAS waits without a membarrier
+     -DNO_POST            a release clears W and does not post
+     -DPOST_FIRST         a release posts, then clears W
      -DNO_POST_TOKEN      who leaves with a token in hand does not post
      -DNO_POST_CLAIM      a spinner that claimed S leaves without posting
      -DTAKER_WITHOUT_W    a woken taker does not set W
-     -DNEWCOMER_WITHOUT_W who sleeps at a free, reserved word does not set W
+     -DNEWCOMER_WITHOUT_W who sleeps at a free, reserved lock does not set W
+     -DS_STAYS            who was entitled takes the lock and does not clear S
      -DALIVE_ELSEWHERE    the alive bit is in another set, undone after the bell
-     -DNO_D               a takeover does not set D                            */
+     -DNO_D               a takeover does not set D
+     -DD_AT_FIRST_LOOK    who takes it swiftly judges D by the flags it saw free
+     -DD_CLEARED_LATE     D is cleared after the owner
+     -DD_SET_LATE         who releases for the dead sets D after the owner is 0  */
 
 #ifndef PROCS
 #define PROCS 3
@@ -55,268 +80,423 @@
 #ifndef TRIES
 #define TRIES 0
 #endif
+#ifndef GIVES
+#define GIVES 0
+#endif
 #ifndef HANDS
 #define HANDS 0
+#endif
+#ifndef CLUMSY
+#define CLUMSY 0
+#endif
+#ifndef UNSURE
+#define UNSURE 0
 #endif
 
 #define W 1
 #define S 2
 #define D 4
-#define OWNER(x)  ((x) >> 3)                /* 0: free */
-#define ME        ((p + 1) << 3)
+#define ME        (p + 1)
 #define IN(mask)  (((mask) >> p) & 1)
+#define ENTITLED  (woken || reserved)
 
-#ifdef TAKER_WITHOUT_W
-#define GRABS_W   (v & W)
-#else
-#define GRABS_W   (woken || (v & W))
-#endif
 #ifdef NO_D
 #define DEAD_D    0
 #else
 #define DEAD_D    D
 #endif
+#ifdef TAKEOVER_WITHOUT_W                  /* holds, too: W is still as it was */
+#define DEAD_W    0
+#else
+#define DEAD_W    W
+#endif
 
-byte word = 0;
+byte owner = 0;
+byte flags = 0;
+byte pending = 0;                           /* pid of the thread whose owner = 0 is */
 byte g = 0;
 bool alive[PROCS];
-byte doom[PROCS];                           /* 1: SIGKILL sent, 2: undone */
+bool doom[PROCS];                           /* SIGKILL */
 byte threads[PROCS];                        /* threads that still run */
 byte kills = KILLS;
 
 /* What the observer knows */
-byte holders = 0;                           /* running threads that hold the lock */
-byte sleepers = 0;                          /* running threads asleep at the gate */
+byte holder = 0;                            /* process + 1 that holds the lock */
 bool debt = false;                          /* a death that nobody told has answered for */
 byte handed = 0;                            /* process + 1 that leaves the release to the releaser */
 bool handover = false;                      /* that has happened, once */
 
-inline post() {                             /* {g,0,NOWAIT}{g,+1} */
-  d_step { if :: g == 0 -> g = 1 :: else fi }
+/* In a d_step: a locked instruction or a system call of this thread */
+inline locked() {
+  if :: pending == _pid -> owner = 0; pending = 0 :: else fi
 }
 
-inline cas(old, new) {
-  d_step { if :: word == (old) -> word = (new); won = 1 :: else -> won = 0 fi }
+/* In a d_step: what everybody's stores are after a membarrier */
+inline barrier() {
+  if :: pending != 0 -> owner = 0; pending = 0 :: else fi
 }
 
-/* A CAS that makes the caller the owner; `told': it returns OWNER_DEAD */
-inline take(old, new, told) {
+inline load_owner() {
+  o = (pending == _pid -> 0 : owner)
+}
+
+inline set(bits) {
+  d_step { locked(); flags = flags | (bits) }
+}
+
+inline clear(bits) {
+  d_step { locked(); flags = flags & ~(bits) }
+}
+
+inline raise(bits) {                        /* a look, and a step if need be */
+  if :: (flags & (bits)) == (bits) :: else -> set(bits) fi
+}
+
+inline lower(bits) {
+  if :: (flags & (bits)) == 0 :: else -> clear(bits) fi
+}
+
+inline post() {                             /* in a d_step: {g,0,NOWAIT}{g,+1} */
+  locked();
+  if :: g == 0 -> g = 1 :: else fi
+}
+
+/* A CAS that makes the caller the owner */
+inline take(old) {
   d_step {
+    locked();
     if
-    :: word == (old) ->
-       word = (new); won = 1; inside = 1; holders++;
-       assert(holders == 1);
-       assert(debt == (told))
+    :: owner == (old) ->
+       owner = ME; won = 1;
+       assert(holder == 0 && pending == 0);
+       holder = ME
     :: else -> won = 0
     fi
   }
 }
 
+inline hand_on() {
+  if
+  :: (flags & W) == 0
+  :: else ->
+#ifdef POST_FIRST
+     d_step { post() };
+     clear(W)
+#else
+     d_step { locked(); f = flags & W; flags = flags & ~W };
+#ifndef NO_POST
+     if :: f == 0 :: else -> d_step { f = 0; post() } fi
+#else
+     f = 0
+#endif
+#endif
+  fi
+}
+
 proctype thread(byte p) {
-  byte v, u;
+  byte o, f;
   byte round = 0;
-  bool won, inside = 0, asleep = 0;
-  bool had;                                 /* has just taken a token */
-  bool woken;                               /* has ever taken one */
-  bool starving;                            /* has claimed S, spinning */
+  bool won;
+  bool woken;                               /* has ever taken a token */
+  bool spinning;                            /* may still spin */
+  bool reserved;                            /* has claimed S, spinning */
+  bool unsure;                              /* its membarrier failed */
   {
     round = 0;
-next: skip;
-    take(0, ME, 0);
-    if :: won -> goto holds :: else fi;
+next:
+    atomic { spinning = IN(SPINS); if :: flags -> goto look :: else fi };
+    atomic { take(0); if :: won -> won = 0; goto taken :: else -> goto look fi };
 
 look:
     atomic {
-      v = word;
+      load_owner();
       if
-      :: IN(TIMES) && (woken || starving) -> goto leave   /* before W is set */
+      :: IN(TIMES) && ENTITLED -> goto leave
       :: skip
       fi;
+      if :: o == 0 :: else -> goto wait fi
+    };
+    atomic {
+      if :: (flags & S) && !ENTITLED -> goto wait :: else fi;
+#ifdef D_AT_FIRST_LOOK
+      f = flags
+#endif
+    };
+grab:                                       /* take_from() */
+#ifndef TAKER_WITHOUT_W
+    if :: woken -> raise(W) :: else fi;
+#endif
+    atomic { take(o); if :: won -> won = 0 :: else -> o = 0; f = 0; goto look fi };
+#ifndef S_STAYS
+    if :: ENTITLED -> lower(S) :: else fi;
+#endif
+    if
+    :: o != 0 ->
+       o = 0;
+       raise(DEAD_D | DEAD_W);
+       assert(debt);                        /* it answers OWNER_DEAD */
+       goto holds
+    :: else -> goto taken
+    fi;
+
+wait:
+    atomic {
       if
-      :: OWNER(v) == 0 && (woken || starving || !(v & S)) -> goto grab
-      :: else ->
-         if
-         :: IN(SPINS) && !starving -> starving = 1; goto look
-         :: IN(SPINS) && starving && !(v & S) -> goto claim
-         :: goto prepare
-         fi
+      :: spinning -> reserved = 1; o = 0; if :: flags & S -> goto look :: else fi
+      :: spinning = 0; goto prepare
+      fi
+    };
+    set(S);
+    goto look;
+
+prepare:                                    /* o is what the last look saw */
+    atomic {
+      if
+      :: IN(TRIES) -> goto judge
+      :: !IN(TRIES) -> f = W | (reserved -> S : 0)
+      :: !IN(TRIES) && woken -> f = W | S
+      fi;
+#ifdef NEWCOMER_WITHOUT_W
+      if :: o == 0 -> f = f & ~W :: else fi;
+#endif
+#ifndef NO_RECHECK
+      o = 0;
+#endif
+      if :: (flags & f) == f -> f = 0; goto ordered :: else fi
+    };
+    set(f);
+    f = 0;
+ordered: skip;
+#ifdef LOOK_FIRST
+    atomic { load_owner() };
+#endif
+#if !defined(NO_SWIFT) && !defined(NO_MEMBARRIER)
+#ifdef CLUMSY_IS_SURE
+    if :: IN(CLUMSY) -> goto judge :: else fi;
+#endif
+    if
+    :: d_step { barrier(); unsure = 0 }
+    :: d_step { IN(UNSURE) -> locked(); unsure = 1 }
+    fi;
+#endif
+judge:
+#ifndef LOOK_FIRST
+#ifdef NO_RECHECK
+    atomic { f = (o == 0); load_owner(); if :: o != 0 -> f = 0; goto owned :: f && o == 0 -> f = 0; goto sleep :: else fi };
+#else
+    atomic { load_owner(); if :: o != 0 -> goto owned :: else fi };
+#endif
+#else
+    if :: o != 0 -> goto owned :: else fi;
+#endif
+    atomic {
+      if
+      :: (flags & S) && !ENTITLED -> goto sleep
+      :: else -> goto look
       fi
     };
 
-claim: skip;
-    cas(v, v | S);
-    goto look;
-
-grab: skip;
-    take(v, ME | (v & D) | (GRABS_W -> W : 0), (v & D) != 0);
-    if :: won -> goto holds :: else -> goto look fi;
-
-prepare:
-    if
-    :: IN(TRIES) -> u = v
-    :: !IN(TRIES) -> u = v | W | (starving -> S : 0)
-    :: !IN(TRIES) && woken -> u = v | W | S
-    fi;
-#ifdef NEWCOMER_WITHOUT_W
-    if :: OWNER(v) == 0 -> u = v :: else fi;
+owned:
+    if :: alive[o - 1] :: else -> goto grab fi;
+    atomic {
+      if :: IN(TRIES) -> goto leave :: else fi;
+#ifndef LOOK_FIRST
+      f = o;
+      load_owner();
+      if :: o != f -> o = 0; f = 0; goto look :: else -> f = 0 fi
 #endif
-    if
-    :: u != v -> cas(v, u); if :: !won -> goto look :: else fi
-    :: else
-    fi;
-    if
-    :: OWNER(u) != 0 ->
-       if
-       :: !alive[OWNER(u) - 1] ->
-          take(u, ME | W | DEAD_D, 1);
-          if :: won -> goto holds :: else -> goto look fi
-       :: else
-       fi
-    :: else
-    fi;
+    };
 
+sleep:
+    o = 0;
     if
-    :: IN(TRIES) ->
-       if
-       :: OWNER(u) == 0 ->                  /* free and reserved: is there a token? */
-          if
-          :: d_step { g > 0 -> g--; had = 1; woken = 1 }
-          :: g == 0 -> goto leave
-          fi;
-          goto look
-       :: else -> goto leave
-       fi
-    :: IN(TIMES) -> goto leave              /* past the deadline, perhaps with a token */
-    :: !IN(TRIES) -> d_step { had = 0; asleep = 1; sleepers++ }
+    :: d_step { g > 0 -> locked(); g--; woken = 1 }; goto look
+    :: unsure -> goto look
+    :: IN(TIMES) -> goto leave
+    :: IN(TRIES) && g == 0 -> goto leave    /* free and reserved, and no token */
     fi;
-    if
-    :: d_step { g > 0 -> g--; asleep = 0; sleepers--; had = 1; woken = 1 }
-    :: d_step { IN(TIMES) -> asleep = 0; sleepers-- }
-    fi;
-    if :: had -> goto look :: else fi;
 
 leave:
-    if
+    atomic {
+      o = 0; f = 0;
+      if
 #ifndef NO_POST_TOKEN
-    :: woken -> post()
+      :: woken
 #endif
 #ifndef NO_POST_CLAIM
-    :: starving -> post()
+      :: reserved
 #endif
-    :: else
-    fi;
+      :: else -> goto after
+      fi
+    };
+    d_step { post() };
     goto after;
 
-holds: skip;
-    if
-    :: d_step { IN(HANDS) && !handover -> handover = 1; handed = p + 1; inside = 0 }; goto out
-    :: skip
-    fi;
-    d_step { v = word; had = 0; woken = 0; starving = 0; u = 0 };
-    assert(OWNER(v) == p + 1);
-    do
-    :: skip;
-       d_step {
-         if
-         :: word == v -> word = (v & S); won = 1; inside = 0; holders--; debt = 0
-         :: else -> won = 0; v = word
-         fi
-       };
-       if :: won -> break :: else fi
-    od;
-    if :: v & W -> post() :: else fi;
+taken:
+    atomic {
+#ifdef D_AT_FIRST_LOOK
+      assert(debt == ((f & D) != 0));
+#else
+      assert(debt == ((flags & D) != 0));
+#endif
+    };
+
+holds:
+    atomic {
+      o = 0; f = 0; woken = 0; reserved = 0; spinning = 0; unsure = 0;
+      assert(owner == ME && pending == 0);
+      if
+      :: IN(HANDS) && !handover -> handover = 1; handed = ME; goto out
+      :: IN(GIVES) -> goto give
+      :: skip
+      fi;
+      f = flags;
+#ifdef NO_SWIFT
+      goto slow;
+#endif
+      if :: f || IN(CLUMSY) -> goto slow :: else fi
+    };
+    d_step {                                /* the swift release */
+      assert(owner == ME && pending == 0 && !debt);
+      pending = _pid; holder = 0
+    };
+    goto freed;
+
+slow: skip;
+#ifndef D_CLEARED_LATE
+    if :: f & D -> clear(D) :: else fi;
+#endif
+    d_step {
+      assert(owner == ME && pending == 0);
+      owner = 0; holder = 0; debt = 0
+    };
+#ifdef D_CLEARED_LATE
+    if :: f & D -> clear(D) :: else fi;
+#endif
+    f = 0;
+freed: skip;
+    hand_on();
 
 after:
-    atomic { round++; v = 0; u = 0; had = 0; woken = 0; starving = 0; won = 0 };
-    if :: round < ROUNDS -> goto next :: else fi;
-out:
-    atomic { v = 0; u = 0; had = 0; woken = 0; starving = 0; won = 0 }
-  } unless { doom[p] > 0 };
+    atomic {
+      round++; o = 0; f = 0; woken = 0; reserved = 0; spinning = 0; unsure = 0; won = 0;
+      if :: round < ROUNDS -> goto next :: else -> goto out fi
+    };
 
-  if
-  :: doom[p] > 0 ->
-     if :: inside -> d_step { holders--; inside = 0 } :: else fi;
-     if
-     :: asleep -> d_step { asleep = 0; sleepers-- };
-        if :: d_step { g > 0 -> g-- } :: skip fi    /* woken, then killed */
-     :: else
-     fi
-  :: else
-  fi;
-  d_step { threads[p]--; v = 0; u = 0; had = 0; woken = 0; starving = 0; won = 0; round = 0 }
+give:
+    raise(D);
+    d_step { owner = 0; holder = 0; debt = 1 };
+    hand_on();
+out: skip;
+    d_step { threads[p]--; round = 0; o = 0; f = 0; woken = 0; reserved = 0; spinning = 0; unsure = 0; won = 0 }
+  } unless {
+    d_step { doom[p]; round = 0; o = 0; f = 0; woken = 0; reserved = 0; spinning = 0; unsure = 0; won = 0 }
+  }
 }
 
 #ifdef RELEASER
 /* Releases for another, if that one still has it */
 proctype releaser(byte p) {
-  byte v, whose;
-  bool won;
+  byte o, f, whose;
   {
     d_step { handed > 0 -> whose = handed };
-    v = word;
-    do
-    :: OWNER(v) != whose -> break
-    :: else ->
+retry:
+    o = owner;
+    if :: o != whose -> goto out :: else fi;
+    if
+    :: alive[o - 1] ->
        d_step {
          if
-         :: word == v ->
-            word = (v & (S | D)); won = 1;
+         :: owner == o ->
+            assert(pending == 0); owner = 0; holder = 0; handed = 0;
             /* a death that nobody was told is his to answer for */
-            if :: !alive[whose - 1] -> debt = ((v & D) != 0) :: else fi;
-            if :: handed > 0 -> handed = 0; holders-- :: else fi
-         :: else -> won = 0; v = word
+            if :: !alive[o - 1] -> debt = ((flags & D) != 0) :: else fi
+         :: else -> o = 0
          fi
        };
-       if :: won -> break :: else fi
-    od;
-    if :: won && (v & W) -> post() :: else fi
-  } unless { doom[p] > 0 };
-  threads[p]--
+       if :: o == 0 -> goto retry :: else fi
+    :: else ->
+#ifdef D_SET_LATE
+       d_step { if :: owner == o -> owner = 0 :: else -> o = 0 fi };
+       if :: o == 0 -> goto retry :: else fi;
+       raise(D)
+#else
+       d_step { if :: owner == o -> owner = ME :: else -> o = 0 fi };
+       if :: o == 0 -> goto retry :: else fi;
+       raise(D);
+       d_step { assert(owner == ME); owner = 0 }
+#endif
+    fi;
+    o = 0; whose = 0;
+    hand_on();
+out: skip
+  } unless { doom[p] };
+  d_step { o = 0; f = 0; whose = 0 }
 }
 #endif
+
+/* The CPUs' store buffers */
+active proctype buffers() {
+end:
+  do
+  :: d_step { pending != 0 -> owner = 0; pending = 0 }
+  od
+}
 
 proctype killer() {
   byte p;
   do
   :: kills > 0 ->
-     select (p : 0 .. (PROCS - 1));
-     if
-     :: doom[p] == 0 ->
-        d_step { doom[p] = 1; kills-- };
-        threads[p] == 0;
+     atomic {
+       select (p : 0 .. (PROCS - 1));
+       if :: !doom[p] :: else -> p = 0; goto end fi
+     };
+     d_step {
+       kills--;
+       doom[p] = 1;
+       if :: pending != 0 && owner == ME -> owner = 0; pending = 0 :: else fi;
 #ifdef ALIVE_ELSEWHERE
-        g++;
+       g++
+     };
+     d_step {
+#elif !defined(NO_BELL)
+       g++;
 #endif
-        d_step {
-#if !defined(NO_BELL) && !defined(ALIVE_ELSEWHERE)
-          g++;
-#endif
-          alive[p] = 0;
-          doom[p] = 2;
-          if :: OWNER(word) == p + 1 -> debt = 1 :: else fi;
-          if :: handed == p + 1 -> handed = 0; holders-- :: else fi
-        }
-     :: else
-     fi
+       alive[p] = 0;
+       if :: owner == ME -> debt = 1 :: else fi;
+       if :: holder == ME -> holder = 0 :: else fi;
+       if :: handed == ME -> handed = 0 :: else fi;
+       p = 0
+     }
   :: break
-  od
+  od;
+end:
+  p = 0
 }
 
 init {
-  byte i, j;
+  byte i;
   atomic {
     for (i : 0 .. (PROCS - 1)) {
       alive[i] = 1;
-      threads[i] = 1;
 #ifdef RELEASER
-      if :: i == PROCS - 1 -> run releaser(i) :: else -> run thread(i) fi;
+      if :: i == PROCS - 1 -> run releaser(i) :: else -> threads[i] = 1; run thread(i) fi;
 #else
+      threads[i] = 1;
       run thread(i);
 #endif
     }
-    j = 1;
-    do :: j < THREADS -> threads[0]++; run thread(0); j++ :: else -> break od;
+    i = 1;
+    do :: i < THREADS -> threads[0]++; run thread(0); i++ :: else -> break od;
     run killer()
+  };
+  timeout ->
+  d_step {
+    i = 0;
+    do
+    :: i < PROCS -> assert(!alive[i] || threads[i] == 0 || handed != 0); i++
+    :: else -> break
+    od;
+    assert(owner != 0 || !(flags & S) || g > 0)
   }
-  timeout -> assert(sleepers == 0 || (OWNER(word) != 0 && alive[OWNER(word) - 1]))
 }
