@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * arena.c: makes the segment, locks it, removes everything at the end.
+ * arena.c: makes the arena, locks it, removes everything at the end.
  *
  * The arena lock is a semaphore of the home block with SEM_UNDO: whoever dies
  * inside gives it back, and what was under way is rolled back by the next
@@ -18,15 +18,13 @@
 #include "arena.h"
 #include "block.h"
 #include "cradle.h"
-#include "error.h"
-#include "shortage.h"
+#include "directory.h"
+#include "hooks.h"
+#include "inspect.h"
+#include "janitor.h"
 #include "member.h"
 #include "object.h"
-#include "record.h"
-#include "sysv.h"
-
-#define SEGMENT_MIN (1024 * 1024)
-
+#include "segment.h"
 
 struct arena *arena_current;
 
@@ -41,103 +39,6 @@ arena_key(void)
         if (getrandom(&key, sizeof(key), 0) != sizeof(key))
             key = (key_t) (deadline_now() ^ ((int64_t) getpid() << 16));
     return key;
-}
-
-static uint64_t
-memory_size(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES);
-    long page = sysconf(_SC_PAGESIZE);
-
-    if (pages <= 0 || page <= 0)
-        return UINT64_C(1) << 30;
-    return (uint64_t) pages * (uint64_t) page;
-}
-
-/* Half the memory; where that is refused (shmmax, ulimit -v, 32 bits) half of
- * it, and so on. */
-static struct arena_head *
-attach_segment(int *id, key_t *key, uint64_t *size, int *error)
-{
-    uint64_t page = (uint64_t) sysconf(_SC_PAGESIZE);
-    uint64_t wanted = memory_size() / 2 / page * page;
-
-    if (wanted > SIZE_MAX / 4)
-        wanted = (SIZE_MAX / 4) / page * page;
-    for (bool last = false; !last; wanted = wanted / 2 / page * page) {
-        void *address;
-
-        last = wanted <= SEGMENT_MIN;
-        if (last)
-            wanted = SEGMENT_MIN;
-
-        do {
-            *key = arena_key();
-            *id = sysv_shm_create(*key, wanted);
-        } while (*id == -EEXIST);
-        *error = *id;
-        if (*id == -ENOSYS || *id == -EACCES)
-            return NULL;
-        if (*id < 0)
-            continue;
-        address = sysv_shm_attach(*id, error);
-        if (address != NULL) {
-            *size = wanted;
-            return address;
-        }
-        sysv_shm_remove(*id);
-    }
-    *error = shortage_segments(*error);
-    if (*error == -EINVAL)
-        *error = error_detail(-ENOMEM,
-            "no shared memory segment of %d bytes or more: raise "
-            "kernel.shmmax", SEGMENT_MIN);
-    else if (*error == -ENOMEM)
-        error_detail(-ENOMEM,
-            "no room for a shared memory segment of %d bytes: see ulimit -v",
-            SEGMENT_MIN);
-    return NULL;
-}
-
-static uint32_t
-clamp(uint64_t value, uint32_t low, uint32_t high)
-{
-    return value < low ? low : value > high ? high : (uint32_t) value;
-}
-
-static uint64_t
-place_table(struct arena_table *table, uint64_t offset, uint32_t count,
-    size_t entry_size)
-{
-    table->offset = (offset + 127) / 128 * 128;
-    table->count = count;
-    table->entry_size = (uint32_t) entry_size;
-    return table->offset + (uint64_t) count * entry_size;
-}
-
-/* The tables are as large as they could ever be used: a page that is never
- * touched costs nothing.  What every child touches comes first and close
- * together: each page costs it 1 us, and each 2 MiB a page of page tables. */
-static void
-lay_out(struct arena_head *head, uint64_t size)
-{
-    uint32_t objects = clamp(size / 4 / sizeof(struct object), 64, 32768);
-    uint64_t end = sizeof(*head);
-
-    head->magic = ARENA_MAGIC;
-    head->version = ARENA_VERSION;
-    head->creator = getpid();
-    head->created = (int64_t) time(NULL);
-    head->size = size;
-    end = place_table(&head->members, end, MEMBERS_MAX,
-        sizeof(struct member));
-    end = place_table(&head->records, end,
-        clamp(size / 16 / sizeof(struct record), 256, 65536),
-        sizeof(struct record));
-    end = place_table(&head->blocks, end, clamp(objects / 8, 8, BLOCKS_MAX),
-        sizeof(struct block));
-    end = place_table(&head->objects, end, objects, sizeof(struct object));
-    head->heap = (end + 4095) / 4096 * 4096;
 }
 
 /* Where the kernel can't wipe it, our fork handler does, a little later. */
@@ -157,51 +58,80 @@ no_member(void)
     memset(self.joined, 0, sizeof(self.joined));
 }
 
+/* The last of the head: from here on it is complete. */
+static void
+publish(struct arena *arena, pid_t janitor)
+{
+    arena->head->janitor = janitor;
+    shm_store(&arena->head->magic, ARENA_MAGIC);
+}
+
+static int
+build(struct arena *arena, pid_t janitor)
+{
+    int error = segment_create(arena);
+
+    if (error == 0)
+        error = cradle_create(arena);
+    if (error == 0)
+        error = block_create(arena, 0);
+    if (error < 0)
+        return error;
+    arena->home = block_semaphores(arena, 0);
+    error = member_enter(arena, (int64_t) time(NULL));
+    if (error == 0)
+        publish(arena, janitor);
+    return error;
+}
+
 static void
 unmake(struct arena *arena)
 {
-    struct arena_head *head = arena->head;
-
-    if (arena->home >= 0)
-        sysv_sem_remove(arena->home);
-    if (head != NULL) {
-        if (head->cradle_id >= 0)
-            sysv_shm_remove(head->cradle_id);
-        sysv_shm_remove(head->segment_id);
-        sysv_shm_detach(head);
+    if (arena->head != NULL) {
+        arena_remove(arena);
+        sysv_shm_detach(arena->head);
+        arena->head = NULL;
+    } else {
+        directory_leave(arena->key);
     }
     no_member();
-    free(arena);
+}
+
+/*
+ * Who cleans up after us comes first, then the listing, then what is to be
+ * cleaned up: a kill in between leaves nothing.
+ */
+static int
+make_under_key(struct arena *arena, key_t key)
+{
+    struct janitor janitor;
+    int error;
+
+    *arena = (struct arena){ .key = key, .segment = -1, .home = -1 };
+    janitor_start(&janitor, key);
+    if (directory_enter(key) < 0)
+        hooks_log(SYSVMP_LOG_WARNING,
+            "this program is not listed in the directory of its user's: if "
+            "its janitor is killed with it, what it leaves stays");
+    error = build(arena, janitor.pid);
+    if (error < 0)
+        unmake(arena);
+    janitor_go(&janitor, error == 0 ? arena->home : -1);
+    return error;
 }
 
 static int
 make(struct arena *arena)
 {
-    int id, error;
-    key_t key;
-    uint64_t size;
+    int error;
 
-    arena->home = -1;
     wipe_on_fork();
     no_member();
-    arena->head = attach_segment(&id, &key, &size, &error);
-    if (arena->head == NULL)
-        return error;
-#ifdef MADV_DONTDUMP
-    /* Else the core dump of a worker would touch, and store, every page. */
-    madvise(arena->head, size, MADV_DONTDUMP);
-#endif
-    lay_out(arena->head, size);
-    arena->head->segment_id = id;
-    arena->head->segment_key = key;
-    error = cradle_create(arena);
-    if (error < 0)
-        return error;
-    error = block_create(arena, 0);
-    if (error < 0)
-        return error;
-    arena->home = block_semaphores(arena, 0);
-    return member_enter(arena, (int64_t) time(NULL));
+    inspect_sweep();
+    do
+        error = make_under_key(arena, arena_key());
+    while (error == -EEXIST);
+    return error;
 }
 
 int
@@ -216,7 +146,7 @@ arena_ensure(struct arena **out)
             return -ENOMEM;
         error = make(arena);
         if (error < 0) {
-            unmake(arena);
+            free(arena);
             return error;
         }
         arena->previous = arena_current;
@@ -249,16 +179,41 @@ arena_unlock(struct arena *arena)
     (void) sysv_semop(arena->home, &give, 1);
 }
 
+struct sysv_identity
+arena_own(const struct arena *arena, int id, key_t key)
+{
+    return (struct sysv_identity){ .id = id, .key = key,
+        .since = arena->head->created };
+}
+
+/*
+ * The janitor knows of the segment, and so does the directory: a kill between
+ * the two steps leaves what one of them finds.  With a janitor the listing
+ * goes first, so that it need not look there: the segment of the directory
+ * might come to its end while it does.
+ */
+void
+arena_remove_segment(const struct arena *arena)
+{
+    struct sysv_identity segment =
+        arena_own(arena, arena->segment, arena->key);
+    bool listed_last = !janitor_alive(arena->head->janitor);
+
+    if (!listed_last)
+        directory_leave(arena->key);
+    sysv_shm_remove(&segment);
+    if (listed_last)
+        directory_leave(arena->key);
+}
+
+/* The record of what there is goes last. */
 void
 arena_remove(struct arena *arena)
 {
-    struct arena_head *head = arena->head;
-
     object_remove_all(arena);
-    for (uint32_t i = head->blocks.count; i-- > 1;)
+    for (uint32_t i = arena->head->blocks.count; i-- > 1;)
         block_remove(arena, i);
-    sysv_shm_remove(head->cradle_id);
-    /* The record of what there is goes last but for the lock over it. */
-    sysv_shm_remove(head->segment_id);
-    block_remove(arena, 0);
+    cradle_remove(arena);
+    block_remove(arena, 0); /* with it the lock, and the janitor's sleep */
+    arena_remove_segment(arena);
 }

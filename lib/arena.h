@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "shared.h"
+#include "sysv.h"
 
 #define ARENA_MAGIC   UINT64_C(0x706d767379730a01)
 #define ARENA_VERSION 1u
@@ -36,15 +37,14 @@ struct record {
 
 /* The first bytes of the segment. */
 struct arena_head {
-    uint64_t magic; /* these are written once, by the creator */
-    uint32_t version;
+    _Atomic uint64_t magic; /* by the creator, when all is complete */
+    uint32_t version;       /* these before that, once */
     int32_t creator;
     int64_t created; /* seconds since 1970, for display */
     uint64_t size;
-    int32_t segment_id;
-    int32_t segment_key;
-    int32_t cradle_id;
-    int32_t cradle_key;
+    int32_t janitor; /* its pid, or 0: there is none */
+    _Atomic int32_t cradle_id; /* -1: not yet; looked for by its key then */
+    _Atomic int32_t cradle_key;
     struct arena_table members;
     struct arena_table blocks;
     struct arena_table objects;
@@ -98,6 +98,8 @@ extern struct self self;
 /* This process's view of an arena. */
 struct arena {
     struct arena_head *head;
+    key_t key;       /* of the segment, and in the directory */
+    int segment;     /* its id, or -1 */
     struct arena *previous; /* one that was left; handles may refer to it */
     int home;        /* id of the first block, which has the arena lock */
     void *cradle;    /* where it is, or was, attached around a fork */
@@ -113,8 +115,13 @@ extern struct arena *arena_current;
 int arena_ensure(struct arena **arena);
 int arena_lock(struct arena *arena);
 void arena_unlock(struct arena *arena);
-/* Removes everything from the kernel; the caller is the last member. */
+/* Removes everything from the kernel; the caller is the last member, or none,
+ * and its tables are sound. */
 void arena_remove(struct arena *arena);
+/* The segment alone, and its listing. */
+void arena_remove_segment(const struct arena *arena);
+/* What was made for this arena under that key, for its removal. */
+struct sysv_identity arena_own(const struct arena *arena, int id, key_t key);
 /* What a call answers that found no `me`. */
 int arena_gone(const struct arena *arena);
 /* A random key that is not IPC_PRIVATE. */

@@ -49,7 +49,7 @@ block_create(struct arena *arena, uint32_t i)
     }
     error = sysv_semop(id, &unlocked, 1);
     if (error < 0) {
-        sysv_sem_remove(id);
+        block_remove(arena, i);
         shm_store(&block->state, BLOCK_EMPTY);
         return error;
     }
@@ -64,15 +64,18 @@ block_remove(struct arena *arena, uint32_t i)
 {
     struct block *block = block_at(arena, i);
     uint32_t state = shm_load(&block->state);
+    key_t key = shm_load(&block->key);
     int id = shm_load(&block->semaphores);
+    struct sysv_identity set;
 
     if (state == BLOCK_EMPTY)
         return;
     if (state == BLOCK_INTENT)
-        id = sysv_sem_open(shm_load(&block->key));
+        id = sysv_sem_open(key);
+    set = arena_own(arena, id, key);
     /* For block 0 this ends the arena lock: nothing is written after it. */
     if (id >= 0)
-        sysv_sem_remove(id);
+        sysv_sem_remove(&set);
 }
 
 /* The first of n free slots in a row, or -1. */
@@ -148,7 +151,7 @@ block_join(struct arena *arena, uint32_t i)
     /* The seat is ours in the home block; here a dying predecessor's bit may
      * still be up for a moment, as its undo goes set by set. */
     while ((error = member_raise(block_semaphores(arena, i),
-                self.seat, -1, NULL)) == -EBUSY)
+                self.seat, -1, NULL, 0)) == -EBUSY)
         sched_yield();
     if (error == 0)
         self.joined[i / 8] |= (uint8_t) (1u << (i % 8));
@@ -159,11 +162,13 @@ void
 block_leave(struct arena *arena, uint32_t i)
 {
     uint32_t seat = self.seat;
-    struct sembuf lower =
-        sem_operation(alive_semaphore(seat), -alive_bit(seat), SEM_UNDO);
+    struct sembuf lower[2] = {
+        sem_operation(alive_semaphore(seat), -alive_bit(seat), SEM_UNDO),
+        sem_operation(BLOCK_MEMBERS, -1, SEM_UNDO),
+    };
 
     if (!block_joined(i))
         return;
-    (void) sysv_semop(block_semaphores(arena, i), &lower, 1);
+    (void) sysv_semop(block_semaphores(arena, i), lower, i == 0 ? 2 : 1);
     self.joined[i / 8] &= (uint8_t) ~(1u << (i % 8));
 }

@@ -20,12 +20,14 @@ cradle_create(struct arena *arena)
 {
     int id;
 
-    arena->head->cradle_id = -1;
+    shm_store(&arena->head->cradle_id, -1);
     do {
-        arena->head->cradle_key = arena_key();
-        id = sysv_shm_create(arena->head->cradle_key, 1);
+        key_t key = arena_key();
+
+        shm_store(&arena->head->cradle_key, key);
+        id = sysv_shm_create(key, 1);
     } while (id == -EEXIST);
-    arena->head->cradle_id = id;
+    shm_store(&arena->head->cradle_id, id);
     return id < 0 ? shortage_segments(id) : 0;
 }
 
@@ -34,8 +36,23 @@ cradle_attach(struct arena *arena)
 {
     int error;
 
-    arena->cradle = sysv_shm_attach(arena->head->cradle_id, &error);
+    arena->cradle =
+        sysv_shm_attach(shm_load(&arena->head->cradle_id), &error);
     return error;
+}
+
+void
+cradle_remove(const struct arena *arena)
+{
+    struct sysv_identity cradle = arena_own(arena,
+        shm_load(&arena->head->cradle_id), shm_load(&arena->head->cradle_key));
+
+    if (cradle.key == IPC_PRIVATE)
+        return; /* it was never begun */
+    if (cradle.id < 0)
+        cradle.id = sysv_shm_open(cradle.key);
+    if (cradle.id >= 0)
+        sysv_shm_remove(&cradle);
 }
 
 void
@@ -56,7 +73,7 @@ cradle_nobody(const struct arena *arena, int semaphores, int counter)
 
     if (holders != 0)
         return holders < 0 ? holders : 0;
-    attached = sysv_shm_attached(arena->head->cradle_id);
+    attached = sysv_shm_attached(shm_load(&arena->head->cradle_id));
     if (attached != 0)
         return attached < 0 ? attached : -EINPROGRESS;
     if (shm_load(&arena->head->registrations) != before)

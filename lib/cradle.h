@@ -12,6 +12,7 @@
 #include "arena.h"
 
 int cradle_create(struct arena *arena);
+void cradle_remove(const struct arena *arena);
 int cradle_attach(struct arena *arena);
 void cradle_detach(struct arena *arena);
 /*

@@ -23,7 +23,7 @@ alone(const struct arena *arena)
     uint32_t before = shm_load(&arena->head->registrations);
 
     return member_others(arena) == 0 &&
-        sysv_shm_attached(arena->head->cradle_id) == 0 &&
+        sysv_shm_attached(shm_load(&arena->head->cradle_id)) == 0 &&
         shm_load(&arena->head->registrations) == before;
 }
 

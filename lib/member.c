@@ -24,10 +24,10 @@ member_at(const struct arena *arena, uint32_t seat)
 
 int
 member_raise(int semaphores, uint32_t seat, int value,
-    const struct sembuf *more)
+    const struct sembuf *more, size_t n)
 {
     int semaphore = alive_semaphore(seat);
-    struct sembuf operations[5];
+    struct sembuf operations[4 + MEMBER_RAISE_MORE];
     int error;
 
     for (;;) {
@@ -45,9 +45,9 @@ member_raise(int semaphores, uint32_t seat, int value,
         operations[3] = sem_operation(semaphore, alive_bit(seat), SEM_UNDO);
         if (value == 0)
             operations[2] = operations[1];
-        if (more != NULL)
-            operations[4] = *more;
-        error = sysv_semop(semaphores, operations, more != NULL ? 5 : 4);
+        for (size_t i = 0; i < n; i++)
+            operations[4 + i] = more[i];
+        error = sysv_semop(semaphores, operations, 4 + n);
         if (error != -EAGAIN)
             return error;
         value = -1;
@@ -104,7 +104,10 @@ take_seat(struct arena *arena, uint32_t seat, int64_t now)
 int
 member_enter(struct arena *arena, int64_t now)
 {
-    struct sembuf unlock = sem_operation(BLOCK_LOCK, 1, SEM_UNDO);
+    struct sembuf count_and_unlock[MEMBER_RAISE_MORE] = {
+        sem_operation(BLOCK_MEMBERS, 1, SEM_UNDO),
+        sem_operation(BLOCK_LOCK, 1, SEM_UNDO),
+    };
     uint32_t seat;
     int value;
     int error = arena_lock(arena);
@@ -114,7 +117,8 @@ member_enter(struct arena *arena, int64_t now)
     error = find_seat(arena, &seat, &value);
     if (error == 0) {
         take_seat(arena, seat, now);
-        error = member_raise(arena->home, seat, value, &unlock);
+        error = member_raise(arena->home, seat, value, count_and_unlock,
+            MEMBER_RAISE_MORE);
     }
     if (error < 0) {
         arena_unlock(arena);

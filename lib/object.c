@@ -27,15 +27,17 @@ object_at(const struct arena *arena, uint32_t i)
 }
 
 static void
-remove_queue(struct object *object)
+remove_queue(const struct arena *arena, struct object *object)
 {
     int id = shm_load(&object->queue);
     key_t key = shm_load(&object->key);
+    struct sysv_identity queue;
 
     if (id < 0 && key != IPC_PRIVATE)
         id = sysv_msg_open(key); /* a kill between msgget and its note */
+    queue = arena_own(arena, id, key);
     if (id >= 0)
-        sysv_msg_remove(id);
+        sysv_msg_remove(&queue);
 }
 
 /* Removes entry i, whatever state it is in. */
@@ -46,7 +48,7 @@ remove_entry(struct arena *arena, uint32_t i)
 
     if (shm_load(&object->state) == OBJECT_EMPTY)
         return;
-    remove_queue(object);
+    remove_queue(arena, object);
     block_free(arena, shm_load(&object->block), shm_load(&object->slot),
         shm_load(&object->slots));
     shm_add(&object->generation, 1);
@@ -294,10 +296,12 @@ object_unref(struct arena *arena, const struct place *place)
 void
 object_remove_all(struct arena *arena)
 {
-    for (uint32_t i = 0; i < shm_load(&arena->head->objects_high); i++) {
+    uint32_t high = shm_load(&arena->head->objects_high);
+
+    for (uint32_t i = 0; i < high && i < arena->head->objects.count; i++) {
         struct object *object = object_at(arena, i);
 
         if (shm_peek(&object->state) != OBJECT_EMPTY)
-            remove_queue(object);
+            remove_queue(arena, object);
     }
 }

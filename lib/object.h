@@ -64,6 +64,8 @@ struct object {
     };
 };
 
+#define OBJECTS_MAX 32768
+
 /* What an object is to be. */
 struct object_wish {
     enum object_kind kind;

@@ -8,6 +8,8 @@
 
 #include "arena.h"
 
+#define RECORDS_MAX 65536
+
 /* A record in use: none where arena is NULL. */
 struct record_ref {
     struct arena *arena;

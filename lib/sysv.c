@@ -65,6 +65,15 @@ not_opened(int error)
     return error == -EPERM ? -EACCES : error;
 }
 
+/* Is it what was to be removed? */
+static bool
+same(const struct sysv_identity *which, const struct ipc_perm *permissions,
+    int64_t changed)
+{
+    return permissions->__key == which->key &&
+        permissions->cuid == geteuid() && changed + 60 >= which->since;
+}
+
 /* ---- semaphores ---- */
 
 int
@@ -89,12 +98,15 @@ sysv_sem_open(key_t key)
 }
 
 void
-sysv_sem_remove(int id)
+sysv_sem_remove(const struct sysv_identity *which)
 {
-    long ignored;
+    struct semid_ds now;
+    long result;
 
-    CALL(ignored, SEAM_SEMCTL, semctl(id, 0, IPC_RMID));
-    (void) ignored;
+    CALL(result, SEAM_SEMCTL,
+        semctl(which->id, 0, IPC_STAT, (union semun){ .buf = &now }));
+    if (result >= 0 && same(which, &now.sem_perm, now.sem_ctime))
+        CALL(result, SEAM_SEMCTL, semctl(which->id, 0, IPC_RMID));
 }
 
 int
@@ -201,12 +213,14 @@ sysv_msg_open(key_t key)
 }
 
 void
-sysv_msg_remove(int id)
+sysv_msg_remove(const struct sysv_identity *which)
 {
-    long ignored;
+    struct msqid_ds now;
+    long result;
 
-    CALL(ignored, SEAM_MSGCTL, msgctl(id, IPC_RMID, NULL));
-    (void) ignored;
+    CALL(result, SEAM_MSGCTL, msgctl(which->id, IPC_STAT, &now));
+    if (result >= 0 && same(which, &now.msg_perm, now.msg_ctime))
+        CALL(result, SEAM_MSGCTL, msgctl(which->id, IPC_RMID, NULL));
 }
 
 int
@@ -385,12 +399,14 @@ sysv_shm_open(key_t key)
 }
 
 void
-sysv_shm_remove(int id)
+sysv_shm_remove(const struct sysv_identity *which)
 {
-    long ignored;
+    struct shmid_ds now;
+    long result;
 
-    CALL(ignored, SEAM_SHMCTL, shmctl(id, IPC_RMID, NULL));
-    (void) ignored;
+    CALL(result, SEAM_SHMCTL, shmctl(which->id, IPC_STAT, &now));
+    if (result >= 0 && same(which, &now.shm_perm, now.shm_ctime))
+        CALL(result, SEAM_SHMCTL, shmctl(which->id, IPC_RMID, NULL));
 }
 
 void *
@@ -427,4 +443,23 @@ sysv_shm_attached(int id)
     CALL(result, SEAM_SHMCTL, shmctl(id, IPC_STAT, &now));
     return result >= 0 ? (int) now.shm_nattch
                        : removed_or((int) result, -EACCES);
+}
+
+int
+sysv_shm_state(int id, struct sysv_segment_state *state)
+{
+    struct shmid_ds now;
+    long result;
+
+    CALL(result, SEAM_SHMCTL, shmctl(id, IPC_STAT, &now));
+    if (result < 0)
+        return removed_or((int) result, -EACCES);
+    if (now.shm_perm.cuid != geteuid() || (now.shm_perm.mode & 077) != 0)
+        return -EACCES;
+    *state = (struct sysv_segment_state){
+        .creator = now.shm_cpid,
+        .attached = (int) now.shm_nattch,
+        .size = now.shm_segsz,
+    };
+    return 0;
 }

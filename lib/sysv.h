@@ -24,6 +24,13 @@ struct sysv_queue_state {
     size_t capacity; /* bytes */
 };
 
+/* What can be asked of a segment. */
+struct sysv_segment_state {
+    pid_t creator; /* 0: in another pid namespace */
+    int attached;
+    uint64_t size;
+};
+
 /* Limits of the system, and what is in use of them. */
 struct sysv_limits {
     int queues, queues_used;
@@ -38,9 +45,20 @@ struct sysv_limits {
 /* 0 where the kernel does not say. */
 void sysv_limits(struct sysv_limits *limits);
 
+/*
+ * What is about to be removed: only if it has that key, was made by this user,
+ * and not before the arena (seconds since 1970; 60 s of slack for a clock that
+ * was set).  An id alone may be somebody else's by now.
+ */
+struct sysv_identity {
+    int id;
+    key_t key;
+    int64_t since;
+};
+
 int sysv_sem_create(key_t key, int semaphores);
 int sysv_sem_open(key_t key);
-void sysv_sem_remove(int id);
+void sysv_sem_remove(const struct sysv_identity *which);
 int sysv_sem_value(int id, int semaphore);
 int sysv_sem_values(int id, unsigned short *values);
 /* Does not sleep where its operations don't; ends by itself where they do. */
@@ -52,7 +70,7 @@ int sysv_semwait(int id, struct sembuf *operations, size_t n,
 
 int sysv_msg_create(key_t key);
 int sysv_msg_open(key_t key);
-void sysv_msg_remove(int id);
+void sysv_msg_remove(const struct sysv_identity *which);
 int sysv_msg_state(int id, struct sysv_queue_state *state);
 /* Neither sleeps.  message begins with a long, which length leaves out. */
 int sysv_msgsnd(int id, const void *message, size_t length);
@@ -62,11 +80,14 @@ ssize_t sysv_msgpeek(int id, void *message, size_t size);
 
 int sysv_shm_create(key_t key, size_t size);
 int sysv_shm_open(key_t key);
-void sysv_shm_remove(int id);
+void sysv_shm_remove(const struct sysv_identity *which);
 void *sysv_shm_attach(int id, int *error);
 void sysv_shm_detach(const void *address);
 /* How many processes are attached. */
 int sysv_shm_attached(int id);
+/* Who made it, and how large it is: 0, -EIDRM, or -EACCES, also where it is
+ * not this user's alone. */
+int sysv_shm_state(int id, struct sysv_segment_state *state);
 
 static inline struct sembuf
 sem_operation(int semaphore, int value, int flags)
