@@ -11,8 +11,12 @@
 
 #include "stream.h"
 
-#ifdef HAVE_IO_LIST_ALL
-/* Of glibc: exported by all its versions, declared by none since 2.28. */
+/*
+ * Of glibc: exported by all its versions, declared by none since 2.28.  Only
+ * code for a shared library reads the list itself: in a program the linker
+ * would make a copy of its head, as it was when the program began.
+ */
+#if defined(HAVE_IO_LIST_ALL) && defined(__PIC__) && !defined(__PIE__)
 extern FILE *_IO_list_all;
 
 /* May some stream have bytes to write?  Its list is ours alone only where
