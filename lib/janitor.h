@@ -17,7 +17,7 @@ struct janitor {
 /* Starts it and waits until it is up, before anything exists.  Where it can't
  * be had, the log is told, and nothing else is wrong. */
 void janitor_start(struct janitor *janitor, key_t key);
-/* The arena is complete, and this is its home block; or -1: it was given up. */
+/* The arena is complete, and this is its home block; -1: it was given up. */
 void janitor_go(struct janitor *janitor, int home);
 /* Is there one of this pid, as the head of the arena has it? */
 bool janitor_alive(pid_t pid);

@@ -41,6 +41,12 @@
  * calls only sysvmp_strerror() is async-signal-safe.  The library makes no
  * thread, handles no signal, and waits for no child but its own.
  *
+ * The first object of a program starts its janitor: a process in a session of
+ * its own, no child of ours, which sleeps until no process of the program is
+ * left, and removes what there is in the kernel then.  Where it can't be had
+ * the log is told and all else is as usual; the environment variable
+ * SYSVMP_JANITOR is 0 for none, or its path.
+ *
  * Who holds what.  A handle is memory of one process.  A forked child, however
  * forked, has its own copy at the same address and holds what its parent held
  * at the fork, as with descriptors; the parent may destroy its handle at once.
@@ -48,8 +54,7 @@
  * goes with the last.  An object is for its creator and the processes forked
  * after its creation.  One exception: a child to which pipe ends were given
  * holds exactly these ends (sysvmp_process_give()).  Over exec everything
- * stays held until the new program ends, unless sysvmp_leave() came first; if
- * that is the last process of all, nobody removes the kernel's objects.  A
+ * stays held until the new program ends, unless sysvmp_leave() came first.  A
  * child of vfork(), _Fork() or clone() must exec or _exit.  After fork() in a
  * threaded program the child may use what POSIX allows, and this library.
  */

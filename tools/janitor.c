@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * janitor.c: sleeps until no process of an arena is left, then removes what is.
+ * janitor.c: sleeps until no process of an arena is left, then cleans up.
  *
  *   sysvmp-janitor VERSION KEY CREATOR SOCKET
  *
