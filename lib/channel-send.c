@@ -138,8 +138,9 @@ falsely_full(const struct channel *channel)
         state.messages < channel->limit;
 }
 
-/* -EPIPE: nobody reads, or is about to.  Asked at each send: to trust a reader
- * that was seen 10 us ago accepts messages after its death was told. */
+/* -EPIPE: nobody reads, or is about to; -EINPROGRESS: nobody was seen, but
+ * somebody may be on the way.  Asked at each send: to trust a reader that was
+ * seen 10 us ago accepts messages after its death was told. */
 static int
 no_reader(struct channel *channel)
 {
@@ -149,8 +150,6 @@ no_reader(struct channel *channel)
         return 0;
     nobody = cradle_nobody(channel->handle->arena, channel->semaphores,
         channel->readers);
-    if (nobody == 0 || nobody == -EINPROGRESS)
-        return 0;
     return nobody == 1 ? -EPIPE : nobody;
 }
 
@@ -165,14 +164,14 @@ static ssize_t
 look(void *context, bool woken)
 {
     const struct sending *sending = context;
-    int error;
+    int nobody, error;
 
     (void) woken;
     if (closed_here(sending->channel))
         return -EBADF;
-    error = no_reader(sending->channel);
-    if (error < 0)
-        return error;
+    nobody = no_reader(sending->channel);
+    if (nobody < 0 && nobody != -EINPROGRESS)
+        return nobody;
     error = try_send(sending);
     if (error == -ENOBUFS && falsely_full(sending->channel)) {
         if (!mend(sending->channel))
@@ -183,7 +182,11 @@ look(void *context, bool woken)
         if (error == -ENOBUFS)
             return -EINPROGRESS; /* taken by one who may take it back */
     }
-    return error == -ENOBUFS ? -EAGAIN : error;
+    if (error == -ENOBUFS)
+        error = -EAGAIN;
+    /* The bell of the last reader may have rung, and who is on the way may
+     * never hold our end: nothing more will wake us. */
+    return error == -EAGAIN && nobody == -EINPROGRESS ? -EINPROGRESS : error;
 }
 
 static bool
@@ -277,7 +280,7 @@ send_inside(const struct sending *sending, int timeout_ms)
     if (UNLIKELY(closed_here(channel)))
         return -EBADF;
     error = no_reader(channel);
-    if (UNLIKELY(error < 0))
+    if (UNLIKELY(error < 0 && error != -EINPROGRESS))
         return error;
     error = try_send(sending);
     if (UNLIKELY(error == -EAGAIN || error == -ENOBUFS))
