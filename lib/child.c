@@ -40,10 +40,12 @@ sysvmp_current_process(void)
     if (self.current_process != NULL)
         return self.current_process;
     pid = getpid();
+    children_lock(); /* several threads may be the first to ask */
     if (inherited->pid != pid) {
         inherited->pid = pid;
         inherited->record.arena = NULL;
     }
+    children_unlock();
     return inherited;
 }
 

@@ -169,7 +169,7 @@ parent_ended(const struct sysvmp_process *p)
 static int
 has_ended(struct sysvmp_process *p)
 {
-    bool yes;
+    bool yes, unstarted;
 
     if (!process_valid(p))
         return -EINVAL;
@@ -178,11 +178,10 @@ has_ended(struct sysvmp_process *p)
     if (p->creator != getpid())
         return -ECHILD;
     children_lock();
+    unstarted = p->state < PROCESS_STARTED;
     yes = p->state == PROCESS_STARTED ? reap(p) : p->state == PROCESS_ENDED;
     children_unlock();
-    if (!yes && p->state < PROCESS_STARTED)
-        return -ESRCH;
-    return yes;
+    return unstarted ? -ESRCH : yes;
 }
 
 static int

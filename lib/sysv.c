@@ -23,6 +23,9 @@
 #ifndef SHM_NORESERVE
 #    define SHM_NORESERVE 0
 #endif
+#if defined(__linux__) && !defined(MSG_COPY) /* musl's headers lack it */
+#    define MSG_COPY 040000
+#endif
 
 union semun {
     int val;

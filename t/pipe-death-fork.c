@@ -25,8 +25,9 @@ reader(void *arg)
 {
     (void)arg;
     sysvmp_conn_close(end[1]);
-    for (;;)
-        pause();
+    while (pause() < 0) /* until it is killed */
+        continue;
+    return 1;
 }
 
 static int
