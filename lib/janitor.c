@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -82,7 +83,8 @@ find(struct launch *launch)
     }
     if (wanted != NULL && strcmp(wanted, "0") == 0)
         return false;
-    beside_library(launch);
+    if (getauxval(AT_SECURE) == 0)
+        beside_library(launch);
     snprintf(launch->paths[1], sizeof(launch->paths[1]), "%s",
         SYSVMP_LIBEXECDIR "/" NAME);
     return true;
