@@ -30,8 +30,9 @@ struct arena *arena_current;
 
 struct self self;
 
-key_t
-arena_key(void)
+/* A random key that is not IPC_PRIVATE. */
+static key_t
+random_key(void)
 {
     key_t key = 0;
 
@@ -88,7 +89,7 @@ static void
 unmake(struct arena *arena)
 {
     if (arena->head != NULL) {
-        arena_remove(arena);
+        arena_remove(arena, true);
         sysv_shm_detach(arena->head);
         arena->head = NULL;
     } else {
@@ -129,7 +130,7 @@ make(struct arena *arena)
     no_member();
     inspect_sweep();
     do
-        error = make_under_key(arena, arena_key());
+        error = make_under_key(arena, random_key());
     while (error == -EEXIST);
     return error;
 }
@@ -179,25 +180,34 @@ arena_unlock(struct arena *arena)
     (void) sysv_semop(arena->home, &give, 1);
 }
 
+key_t
+arena_new_key(struct arena *arena)
+{
+    int64_t now = (int64_t) time(NULL);
+
+    if (now < shm_load(&arena->head->since))
+        shm_store(&arena->head->since, now);
+    return random_key();
+}
+
 struct sysv_identity
 arena_own(const struct arena *arena, int id, key_t key)
 {
     return (struct sysv_identity){ .id = id, .key = key,
-        .since = arena->head->created };
+        .since = shm_load(&arena->head->since) };
 }
 
 /*
- * The janitor knows of the segment, and so does the directory: a kill between
- * the two steps leaves what one of them finds.  With a janitor the listing
- * goes first, so that it need not look there: the segment of the directory
- * might come to its end while it does.
+ * A kill between the two steps leaves what the directory or the janitor, who
+ * knows the key, still finds.  A member of an arena that has a janitor takes
+ * it off first, so that the janitor need not look there: the segment of the
+ * directory might come to its end while it has it attached.
  */
 void
-arena_remove_segment(const struct arena *arena)
+arena_remove_segment(const struct arena *arena, bool listed_last)
 {
     struct sysv_identity segment =
         arena_own(arena, arena->segment, arena->key);
-    bool listed_last = !janitor_alive(arena->head->janitor);
 
     if (!listed_last)
         directory_leave(arena->key);
@@ -208,12 +218,12 @@ arena_remove_segment(const struct arena *arena)
 
 /* The record of what there is goes last. */
 void
-arena_remove(struct arena *arena)
+arena_remove(struct arena *arena, bool listed_last)
 {
     object_remove_all(arena);
     for (uint32_t i = arena->head->blocks.count; i-- > 1;)
         block_remove(arena, i);
     cradle_remove(arena);
     block_remove(arena, 0); /* with it the lock, and the janitor's sleep */
-    arena_remove_segment(arena);
+    arena_remove_segment(arena, listed_last);
 }

@@ -41,6 +41,9 @@ struct arena_head {
     uint32_t version;       /* these before that, once */
     int32_t creator;
     int64_t created; /* seconds since 1970, for display */
+    /* The same, and earlier where the clock was set back: no id of ours was
+     * made before that. */
+    _Atomic int64_t since;
     uint64_t size;
     int32_t janitor; /* its pid, or 0: there is none */
     _Atomic int32_t cradle_id; /* -1: not yet; looked for by its key then */
@@ -116,16 +119,17 @@ int arena_ensure(struct arena **arena);
 int arena_lock(struct arena *arena);
 void arena_unlock(struct arena *arena);
 /* Removes everything from the kernel; the caller is the last member, or none,
- * and its tables are sound. */
-void arena_remove(struct arena *arena);
+ * and its tables are sound.  listed_last: the directory is for who comes if
+ * we are killed, else the janitor is. */
+void arena_remove(struct arena *arena, bool listed_last);
 /* The segment alone, and its listing. */
-void arena_remove_segment(const struct arena *arena);
+void arena_remove_segment(const struct arena *arena, bool listed_last);
+/* A key for what is about to be made for this arena. */
+key_t arena_new_key(struct arena *arena);
 /* What was made for this arena under that key, for its removal. */
 struct sysv_identity arena_own(const struct arena *arena, int id, key_t key);
 /* What a call answers that found no `me`. */
 int arena_gone(const struct arena *arena);
-/* A random key that is not IPC_PRIVATE. */
-key_t arena_key(void);
 
 static inline void *
 arena_entry(const struct arena *arena, const struct arena_table *table,

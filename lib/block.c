@@ -37,7 +37,7 @@ block_create(struct arena *arena, uint32_t i)
     int id, error;
 
     do {
-        key_t key = arena_key();
+        key_t key = arena_new_key(arena);
 
         shm_store(&block->key, key);
         shm_store(&block->state, BLOCK_INTENT);

@@ -22,7 +22,7 @@ cradle_create(struct arena *arena)
 
     shm_store(&arena->head->cradle_id, -1);
     do {
-        key_t key = arena_key();
+        key_t key = arena_new_key(arena);
 
         shm_store(&arena->head->cradle_key, key);
         id = sysv_shm_create(key, 1);

@@ -14,7 +14,7 @@
 #include "handle.h"
 #include "sysv.h"
 
-#define BATCH       60 /* below the kernel's limit that needs no allocation */
+#define BATCH       32 /* many a guide sets kernel.sem's SEMOPM to that */
 #define HOLDING_MAX 8  /* operations of one holding at most */
 
 struct handle *registry;

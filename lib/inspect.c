@@ -51,11 +51,16 @@ sound(const struct arena_head *head, uint64_t size)
         fits(&head->objects, sizeof(struct object), OBJECTS_MAX, size);
 }
 
+/* Who is attached is asked last: a creator is, before it is complete. */
 static enum verdict
-judge(const struct inspection *inspection)
+judge(struct inspection *inspection)
 {
     uint64_t magic = shm_load(&inspection->arena.head->magic);
+    int attached = sysv_shm_attached(inspection->arena.segment);
 
+    if (attached < 0)
+        return VERDICT_UNKNOWN;
+    inspection->attached = attached - 1;
     if (magic == 0) /* not complete */
         return inspection->attached > 0 || process_exists(inspection->creator)
             ? VERDICT_STARTING : VERDICT_DEAD;
@@ -85,7 +90,6 @@ inspect_open(struct inspection *inspection, key_t key, pid_t creator)
     if (id < 0 || sysv_shm_state(id, &state) < 0 ||
         state.creator != creator || state.size < sizeof(struct arena_head))
         return;
-    inspection->attached = state.attached;
     arena->head = sysv_shm_attach(id, &error);
     if (arena->head == NULL)
         return;
@@ -115,9 +119,9 @@ void
 inspect_remove(struct inspection *inspection)
 {
     if (inspection->sound)
-        arena_remove(&inspection->arena);
+        arena_remove(&inspection->arena, true);
     else /* its tables were not laid out yet: there is nothing in them */
-        arena_remove_segment(&inspection->arena);
+        arena_remove_segment(&inspection->arena, true);
 }
 
 static void

@@ -25,10 +25,12 @@
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "arena.h"
+#include "deadline.h"
 #include "hooks.h"
 #include "janitor.h"
 
@@ -59,9 +61,11 @@ beside_library(struct launch *launch)
     const char *slash;
     int length;
 
+    /* Of a program with the library in it: whatever it was started as. */
     if (dladdr((void *) (intptr_t) janitor_start, &library) == 0 ||
-        (slash = strrchr(library.dli_fname, '/')) == NULL)
+        library.dli_fname[0] != '/')
         return;
+    slash = strrchr(library.dli_fname, '/');
     length = (int) (slash - library.dli_fname);
     if (length >= 6 && strncmp(slash - 6, "/.libs", 6) == 0)
         snprintf(launch->paths[0], sizeof(launch->paths[0]),
@@ -154,11 +158,13 @@ set_arguments(struct launch *launch, key_t key)
 static pid_t
 await(int socket)
 {
+    struct deadline deadline = DEADLINE(START_MS);
     struct pollfd fd = { .fd = socket, .events = POLLIN };
     int32_t pid = 0;
+    int64_t left;
 
-    while (poll(&fd, 1, START_MS) < 0 && errno == EINTR)
-        continue;
+    while (fd.revents == 0 && (left = deadline_left(&deadline)) > 0)
+        (void) poll(&fd, 1, (int) (left / 1000000) + 1);
     if (fd.revents == 0 || read(socket, &pid, sizeof(pid)) != sizeof(pid))
         return 0;
     return pid;
@@ -172,6 +178,18 @@ adopts_orphans(void)
 
     prctl(PR_GET_CHILD_SUBREAPER, &subreaper, 0, 0, 0);
     return subreaper || getpid() == 1;
+}
+
+/* After unshare(CLONE_NEWPID) the helper would be the first process of the
+ * namespace, and with its end nobody could be forked there any more. */
+static bool
+forks_into_another_namespace(void)
+{
+    struct stat ours, children;
+
+    return stat("/proc/self/ns/pid", &ours) == 0 &&
+        stat("/proc/self/ns/pid_for_children", &children) == 0 &&
+        ours.st_ino != children.st_ino;
 }
 
 static void
@@ -198,7 +216,8 @@ janitor_start(struct janitor *janitor, key_t key)
     struct launch *launch = calloc(1, sizeof(*launch) + STACK);
 
     *janitor = (struct janitor){ .socket = -1 };
-    if (launch != NULL && find(launch) && !adopts_orphans()) {
+    if (launch != NULL && find(launch) && !adopts_orphans() &&
+        !forks_into_another_namespace()) {
         launch->stack = (char *) (launch + 1);
         launch_with_socket(janitor, launch, key);
     }

@@ -160,12 +160,12 @@ intend(struct arena *arena, const struct object_wish *wish, uint32_t index,
 }
 
 static int
-make_queue(struct object *object)
+make_queue(struct arena *arena, struct object *object)
 {
     int id;
 
     do {
-        key_t key = arena_key();
+        key_t key = arena_new_key(arena);
 
         shm_store(&object->key, key);
         id = sysv_msg_create(key);
@@ -234,7 +234,7 @@ create_locked(struct arena *arena, const struct object_wish *wish,
     place->gate = BLOCK_GATES + slot;
     error = clear_counters(place, wish->slots);
     if (error == 0 && wish->queue)
-        error = make_queue(place->object);
+        error = make_queue(arena, place->object);
     if (error == 0)
         error = block_join(arena, block);
     if (error < 0) {

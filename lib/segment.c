@@ -116,6 +116,7 @@ lay_out(struct arena_head *head, uint64_t size)
     head->version = ARENA_VERSION;
     head->creator = getpid();
     head->created = (int64_t) time(NULL);
+    shm_store(&head->since, head->created);
     head->size = size;
     end = place_table(&head->members, end, MEMBERS_MAX,
         sizeof(struct member));
