@@ -89,7 +89,7 @@ static void
 unmake(struct arena *arena)
 {
     if (arena->head != NULL) {
-        arena_remove(arena, true);
+        arena_remove(arena, false);
         sysv_shm_detach(arena->head);
         arena->head = NULL;
     } else {
@@ -216,10 +216,19 @@ arena_remove_segment(const struct arena *arena, bool listed_last)
         directory_leave(arena->key);
 }
 
+static bool
+has_janitor(const struct arena *arena)
+{
+    return arena->home >= 0 &&
+        sysv_sem_value(arena->home, BLOCK_JANITOR) > 0;
+}
+
 /* The record of what there is goes last. */
 void
-arena_remove(struct arena *arena, bool listed_last)
+arena_remove(struct arena *arena, bool outside)
 {
+    bool listed_last = outside || !has_janitor(arena);
+
     object_remove_all(arena);
     for (uint32_t i = arena->head->blocks.count; i-- > 1;)
         block_remove(arena, i);

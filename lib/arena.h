@@ -118,11 +118,10 @@ extern struct arena *arena_current;
 int arena_ensure(struct arena **arena);
 int arena_lock(struct arena *arena);
 void arena_unlock(struct arena *arena);
-/* Removes everything from the kernel; the caller is the last member, or none,
- * and its tables are sound.  listed_last: the directory is for who comes if
- * we are killed, else the janitor is. */
-void arena_remove(struct arena *arena, bool listed_last);
-/* The segment alone, and its listing. */
+/* Removes everything from the kernel; the caller is the last member, or looks
+ * from outside and has seen that there is none and that its tables are sound. */
+void arena_remove(struct arena *arena, bool outside);
+/* The segment and its listing. */
 void arena_remove_segment(const struct arena *arena, bool listed_last);
 /* A key for what is about to be made for this arena. */
 key_t arena_new_key(struct arena *arena);

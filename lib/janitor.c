@@ -241,9 +241,3 @@ janitor_go(struct janitor *janitor, int home)
     close(janitor->socket);
     janitor->socket = -1;
 }
-
-bool
-janitor_alive(pid_t pid)
-{
-    return pid > 0 && (kill(pid, 0) == 0 || errno != ESRCH);
-}

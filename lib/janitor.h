@@ -6,7 +6,6 @@
 #ifndef SYSVMP_JANITOR_H
 #define SYSVMP_JANITOR_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 struct janitor {
@@ -19,7 +18,5 @@ struct janitor {
 void janitor_start(struct janitor *janitor, key_t key);
 /* The arena is complete, and this is its home block; -1: it was given up. */
 void janitor_go(struct janitor *janitor, int home);
-/* Is there one of this pid, as the head of the arena has it? */
-bool janitor_alive(pid_t pid);
 
 #endif /* SYSVMP_JANITOR_H */

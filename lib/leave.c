@@ -11,7 +11,6 @@
 #include "error.h"
 #include "fork.h"
 #include "handle.h"
-#include "janitor.h"
 #include "leave.h"
 #include "member.h"
 #include "process.h"
@@ -61,8 +60,7 @@ leave(bool at_end)
     if (!at_end)
         handle_give_up_all(arena);
     if (error == 0 && alone(arena)) {
-        /* And with it the lock. */
-        arena_remove(arena, !janitor_alive(arena->head->janitor));
+        arena_remove(arena, false); /* and with it the lock */
     } else if (error == 0 && at_end) {
         just_go(arena);
     } else if (error == 0) {

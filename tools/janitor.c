@@ -157,8 +157,11 @@ look(key_t key, pid_t creator, int *home)
 static void
 clean_up_after(key_t key, pid_t creator, int home)
 {
+    struct sembuf here = sem_operation(BLOCK_JANITOR, 1, SEM_UNDO);
     int64_t pause_ns = 0;
 
+    if (home >= 0)
+        (void) sysv_semop(home, &here, 1);
     do {
         if (home >= 0 && await_nobody(home) != 0) {
             nap(REMOVAL_NS);
