@@ -59,9 +59,11 @@ void history_died(int receiver);
 /* 0 if there was a fault. */
 int history_right(void);
 
-/* HISTORY_LINES lines of TAP for all channels, and one for each. */
+/* HISTORY_LINES lines of TAP for all channels, and one for each.  Where the
+ * channels were not emptied, as the storm failed, nothing is known of losses.
+ */
 enum { HISTORY_LINES = 6 };
-void history_check(void);
+void history_check(int emptied);
 /* For other ways to check: how many lack, and may. */
 int history_lost(int channel, int *allowed);
 void history_destroy(void);

@@ -24,7 +24,8 @@ main(void)
     const struct storm storm = {.workers = WORKERS,
         .threads = threads,
         .work = guarded_turns,
-        .still_right = guarded_right};
+        .still_right = guarded_right,
+        .missing = WORKERS - 1};
 
     plan(2 * GUARDED_LINES + 2);
     guarded_create();

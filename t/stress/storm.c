@@ -26,7 +26,7 @@
 
 enum { KILLS = 250, SECONDS = 15 }; /* of a quick form */
 enum { PAUSE_US = 2500, AT_ONCE = 8, NO_WAIT = 4, SEVERAL = 4, MOST = 3 };
-enum { LINGER = 64, LINGER_US = 200 };
+enum { LINGER = 64, LINGER_US = 200, SPELL = 16 };
 
 #define NS_A_SECOND INT64_C(1000000000)
 
@@ -40,6 +40,7 @@ static const char *const contract[] = {
 
 struct shared_words {
     _Atomic int over, enough;
+    _Atomic int impatient; /* is it a spell of timeouts? */
     _Atomic int kills_begun, kills_done;
     /* On a line of its own each. */
     struct {
@@ -52,7 +53,7 @@ static struct shared_words *words;
 /* The supervisor's; what a worker has is how it was at its fork. */
 static const struct storm *storm;
 static struct {
-    pid_t pid;
+    pid_t pid; /* 0: it is missing */
     struct sysvmp_process *process; /* NULL for one that was forked */
     unsigned lives;
 } workers[STORM_WORKERS_MAX];
@@ -122,7 +123,9 @@ storm_draw(int worker, int thread)
 int
 storm_timeout(unsigned *seed)
 {
-    return chance(seed, 4) != 0 ? SYSVMP_FOREVER : (int)chance(seed, 3);
+    if (!atomic_load(&words->impatient) || chance(seed, 4) != 0)
+        return SYSVMP_FOREVER;
+    return (int)chance(seed, 3);
 }
 
 void
@@ -289,8 +292,11 @@ put_back(int i)
 static int
 end_worker(int i)
 {
-    return workers[i].process ? end_of(workers[i].process)
-                              : reap(workers[i].pid);
+    int code = workers[i].process ? end_of(workers[i].process)
+                                  : reap(workers[i].pid);
+
+    workers[i].pid = 0;
+    return code;
 }
 
 /* Has it ended by itself, which it must not before the storm is over? */
@@ -336,7 +342,7 @@ look(struct watch *w)
 {
     w->waiting = w->steps = 0;
     for (int i = 0; i < storm->workers; i++)
-        for (int t = 0; t < threads_of(i); t++)
+        for (int t = 0; workers[i].pid && t < threads_of(i); t++)
             look_at(w, i, t);
 }
 
@@ -347,7 +353,7 @@ hanging(const struct watch *w)
 
     for (int i = 0; i < storm->workers; i++)
         for (int t = 0; t < threads_of(i); t++)
-            if (!w->moved[i][t]) {
+            if (workers[i].pid && !w->moved[i][t]) {
                 diag("worker %d, thread %d hangs (pid %d)", i, t,
                     (int)workers[i].pid);
                 bad++;
@@ -361,11 +367,11 @@ any_gone(void)
     int bad = 0;
 
     for (int i = 0; i < storm->workers; i++)
-        bad += gone(i);
+        bad += workers[i].pid && gone(i);
     return bad;
 }
 
-/* Waits until each thread has made a step; how many have not. */
+/* Waits until each thread that lives has made a step; how many have not. */
 static int
 wait_for_all(int64_t start)
 {
@@ -416,14 +422,35 @@ bury(int victim)
     return code != -SIGKILL;
 }
 
-/* Some kills at once: 0, or how many threads hang. */
+static void
+begin_spell(unsigned *seed)
+{
+    if (chance(seed, SPELL) == 0)
+        atomic_store(&words->impatient, chance(seed, 4) == 0);
+}
+
+/* All of them at once: 0, or how many had ended before. */
+static int
+kill_all(const int *victims, int n)
+{
+    int bad = 0;
+
+    for (int i = 0; i < n; i++)
+        storm_kill(workers[victims[i]].pid);
+    for (int i = 0; i < n; i++)
+        bad += bury(victims[i]);
+    return bad;
+}
+
+/* Kills, and puts back: 0, or how many threads hang. */
 static int
 strike(void)
 {
-    int victims[MOST], n = 1, bad = 0;
+    int victims[MOST], n = 1, bad;
     unsigned *seed = storm_seed();
     int64_t start;
 
+    begin_spell(seed);
     if (chance(seed, SEVERAL) == 0)
         n += (int)chance(seed, MOST);
     for (int i = 0; i < n; i++)
@@ -431,15 +458,14 @@ strike(void)
     if (chance(seed, AT_ONCE) != 0)
         pause_us(chance(seed, PAUSE_US));
     start = now_ns();
-    for (int i = 0; i < n; i++)
-        storm_kill(workers[victims[i]].pid);
-    for (int i = 0; i < n; i++)
-        bad += bury(victims[i]);
+    bad = kill_all(victims, n);
+    if (chance(seed, 2) == 0 && n <= storm->missing && bad == 0)
+        bad = wait_for_all(start);
     for (int i = 0; i < n; i++)
         put_back(victims[i]);
-    if (chance(seed, NO_WAIT) == 0 && storm_more())
+    if (bad || (chance(seed, NO_WAIT) == 0 && storm_more()))
         return bad;
-    return bad + wait_for_all(start);
+    return wait_for_all(now_ns());
 }
 
 static int
@@ -465,10 +491,11 @@ static void
 give_up(void)
 {
     diag("replay: SYSVMP_SEED as above, SYSVMP_KILLS=%d", numbers.wanted);
-    for (int i = 0; i < storm->workers; i++) {
-        kill(workers[i].pid, SIGKILL);
-        end_worker(i);
-    }
+    for (int i = 0; i < storm->workers; i++)
+        if (workers[i].pid) {
+            kill(workers[i].pid, SIGKILL);
+            end_worker(i);
+        }
 }
 
 int

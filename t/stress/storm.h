@@ -20,8 +20,10 @@
  *     nothing is left in the kernel.
  *
  * The supervisor kills, puts back, and mostly waits until each thread has gone
- * on; at times it doesn't, and at times it kills several at once.  A thread
- * counts its steps in a word that it shares with the supervisor.
+ * on; at times it doesn't, and at times it kills several at once.  Where the
+ * others still have work it sometimes waits for them first: who is put back
+ * might wake those that a death should have woken.  A thread counts its steps
+ * in a word that it shares with the supervisor.
  *
  * The long form is the same program with other numbers, out of the
  * environment: SYSVMP_KILLS; SYSVMP_SECONDS, after which no more are killed;
@@ -50,6 +52,8 @@ struct storm {
     int (*still_right)(void);
     /* All are told to end, and nobody is killed any more; may be NULL. */
     void (*over)(void);
+    /* While so many are missing, the others still have work. */
+    int missing;
 };
 
 /* 1/parts of the program's kills and seconds.  0, or how many times something
@@ -62,7 +66,8 @@ int storm_over(void);
 void storm_enough(void);
 /* Where a thread of this worker, in this life, starts its lot. */
 unsigned storm_draw(int worker, int thread);
-/* Mostly SYSVMP_FOREVER, else some milliseconds or none. */
+/* SYSVMP_FOREVER; in every fourth spell of the storm for some calls less, as
+ * who comes back by himself might wake others, too. */
 int storm_timeout(unsigned *seed);
 /* Sometimes pauses a little, so that others may fall asleep meanwhile. */
 void storm_linger(unsigned *seed);
