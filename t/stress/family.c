@@ -361,7 +361,7 @@ family_storm(int parts)
     is_int(0, book->early, "... none before the last of it is killed");
     is_int(0, book->late, "... nothing is accepted after that one is reaped");
     is_int(0, book->codes, "... and each ends as it should");
-    is_int(0, book->lost, "... no more messages are lost than the contract has");
+    is_int(0, book->lost, "... no more is lost than the contract allows");
     ok(history_right(), "... none came twice, torn or out of order");
     diag("%d families, %d ends of file, %d EPIPE; %d times all had to come",
         book->families, book->ends, book->refusals, book->complete);
