@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * history.c: see history.h.  Each byte of a history is written by its sender
+ * and by who received the message, by atomic steps; so a kill between two of
+ * them leaves what was true before.
+ */
+#include <config.h>
+
+#include "history.h"
+#include "storm.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum { CHANNELS = 8, SENDERS = 32, RECEIVERS = 32, SMALL = 64 };
+enum { NUMBERS = 1 << 23, ENOUGH = NUMBERS - NUMBERS / 8 };
+enum { PUT = 1, REFUSED = 2, SEEN = 4 };
+
+struct message {
+    int sender;
+    unsigned number;
+    unsigned sum;
+    unsigned char filling[SYSVMP_INLINE_MAX - 12];
+};
+
+/* Shared by all; of a sender and a receiver, on lines of their own. */
+struct sender {
+    _Alignas(64) _Atomic unsigned next; /* number that was tried last, + 1 */
+    _Atomic unsigned char *state;
+    int channel;
+};
+
+struct receiver {
+    _Alignas(64) _Atomic int at; /* the channel that it is in, + 1 */
+    /* The last number of each sender that came here, + 1. */
+    _Atomic unsigned last[SENDERS];
+};
+
+struct book {
+    struct sender sender[SENDERS];
+    struct receiver receiver[RECEIVERS];
+    _Atomic int twice, torn, disorder, over_limit, codes, others;
+    _Atomic int finished; /* threads that send no more */
+    int allowed[CHANNELS]; /* the supervisor's */
+};
+
+static struct book *book;
+static struct channel channels[CHANNELS];
+static int channel_count, sender_count, receiver_count;
+
+static int
+new_channel(struct channel channel)
+{
+    if (!book)
+        book = shared(sizeof(*book));
+    if (channel_count == CHANNELS)
+        bail("too many channels");
+    channels[channel_count] = channel;
+    return channel_count++;
+}
+
+int
+history_queue(const char *name, size_t limit, unsigned flags)
+{
+    struct channel channel = {.name = name, .limit = limit};
+
+    must(sysvmp_queue_create(&channel.queue, limit, flags), "queue_create");
+    return new_channel(channel);
+}
+
+int
+history_pipe(const char *name, unsigned flags)
+{
+    struct sysvmp_conn *end[2];
+    int first;
+
+    must(sysvmp_pipe_create(end, flags), "pipe_create");
+    first = new_channel(
+        (struct channel){.name = name, .reads = end[0], .writes = end[1]});
+    if (!(flags & SYSVMP_SIMPLEX))
+        new_channel((struct channel){
+            .name = name, .reads = end[1], .writes = end[0]});
+    return first;
+}
+
+struct channel *
+history_channel(int channel)
+{
+    return &channels[channel];
+}
+
+int
+history_sender(int channel)
+{
+    struct sender *s = &book->sender[sender_count];
+
+    if (sender_count == SENDERS)
+        bail("too many senders");
+    s->channel = channel;
+    if (!s->state)
+        s->state = shared(NUMBERS);
+    return sender_count++;
+}
+
+int
+history_receiver(void)
+{
+    if (receiver_count == RECEIVERS)
+        bail("too many receivers");
+    return receiver_count++;
+}
+
+void
+history_clear(void)
+{
+    for (int i = 0; book && i < sender_count; i++) {
+        memset((void *)book->sender[i].state, 0, book->sender[i].next);
+        book->sender[i].next = 0;
+    }
+    if (book)
+        memset(book->receiver, 0, sizeof(book->receiver));
+    if (book)
+        memset(book->allowed, 0, sizeof(book->allowed));
+    channel_count = sender_count = receiver_count = 0;
+}
+
+void
+history_fault(const char *what)
+{
+    diag("FAULT: %s", what);
+    atomic_fetch_add(&book->others, 1);
+}
+
+/*
+ * A message.
+ */
+
+/* FNV-1a. */
+static unsigned
+checksum(const struct message *m, size_t len)
+{
+    unsigned sum = 2166136261u ^ (unsigned)len;
+
+    sum = (sum ^ (unsigned)m->sender) * 16777619u;
+    sum = (sum ^ m->number) * 16777619u;
+    for (size_t i = 0; i < len - offsetof(struct message, filling); i++)
+        sum = (sum ^ m->filling[i]) * 16777619u;
+    return sum;
+}
+
+/* Mostly small ones; some that fill a quarter of the kernel's queue. */
+static size_t
+length(unsigned number)
+{
+    return number % 50 == 0 ? sizeof(struct message)
+                            : offsetof(struct message, filling) +
+            number % SMALL;
+}
+
+static size_t
+write_message(struct message *m, int sender, unsigned number)
+{
+    size_t len = length(number);
+
+    m->sender = sender;
+    m->number = number;
+    for (size_t i = 0; i < len - offsetof(struct message, filling); i++)
+        m->filling[i] = (unsigned char)(number * 7 + (unsigned)i);
+    m->sum = checksum(m, len);
+    return len;
+}
+
+static int
+is_whole(const struct message *m, size_t len, int channel)
+{
+    return len >= offsetof(struct message, filling) && m->sender >= 0 &&
+        m->sender < sender_count &&
+        book->sender[m->sender].channel == channel &&
+        m->number < atomic_load(&book->sender[m->sender].next) &&
+        len == length(m->number) && m->sum == checksum(m, len);
+}
+
+static int
+put(const struct channel *c, const void *buf, size_t len, int timeout_ms)
+{
+    return c->queue ? sysvmp_queue_put(c->queue, buf, len, timeout_ms)
+                    : sysvmp_conn_send(c->writes, buf, len, timeout_ms);
+}
+
+static ssize_t
+get(const struct channel *c, void *buf, size_t size, int timeout_ms)
+{
+    return c->queue ? sysvmp_queue_get(c->queue, buf, size, timeout_ms)
+                    : sysvmp_conn_recv(c->reads, buf, size, timeout_ms);
+}
+
+static void
+look_at_code(ssize_t code, const char *call)
+{
+    if (code >= 0 || code == -EAGAIN || code == -ETIMEDOUT || code == -EPIPE)
+        return;
+    diag("%s answered %zd", call, code);
+    atomic_fetch_add(&book->codes, 1);
+}
+
+int
+history_send(int sender, int timeout_ms)
+{
+    struct sender *s = &book->sender[sender];
+    struct message m;
+    /* Counted before the attempt: never again, whatever becomes of us. */
+    unsigned number = atomic_fetch_add(&s->next, 1);
+    size_t len;
+    int result;
+
+    if (number >= ENOUGH)
+        storm_enough();
+    if (number >= NUMBERS)
+        bail("no numbers are left");
+    len = write_message(&m, sender, number);
+    result = put(&channels[s->channel], &m, len, timeout_ms);
+    atomic_fetch_or(&s->state[number], result == 0 ? PUT : REFUSED);
+    look_at_code(result, "put");
+    return result;
+}
+
+static void
+note(struct receiver *r, int channel, const struct message *m, size_t len)
+{
+    if (!is_whole(m, len, channel)) {
+        diag("torn: %zu bytes, sender %d, number %u", len, m->sender,
+            m->number);
+        atomic_fetch_add(&book->torn, 1);
+        return;
+    }
+    if (atomic_fetch_or(&book->sender[m->sender].state[m->number], SEEN) &
+        SEEN)
+        atomic_fetch_add(&book->twice, 1);
+    if (atomic_exchange(&r->last[m->sender], m->number + 1) > m->number)
+        atomic_fetch_add(&book->disorder, 1);
+}
+
+ssize_t
+history_receive(int receiver, int channel, int timeout_ms)
+{
+    const struct channel *c = &channels[channel];
+    struct receiver *r = &book->receiver[receiver];
+    struct message m;
+    ssize_t len;
+
+    atomic_store(&r->at, channel + 1);
+    len = get(c, &m, sizeof(m), timeout_ms);
+    if (len > 0)
+        note(r, channel, &m, (size_t)len);
+    atomic_store(&r->at, 0);
+    look_at_code(len, "get");
+    if (c->limit && sysvmp_queue_qsize(c->queue) > (ssize_t)c->limit)
+        atomic_fetch_add(&book->over_limit, 1);
+    return len;
+}
+
+/*
+ * Threads.
+ */
+
+void
+history_finished(void)
+{
+    atomic_fetch_add(&book->finished, 1);
+}
+
+int
+history_sends(int sender, int worker, int thread)
+{
+    unsigned seed = storm_draw(worker, thread);
+
+    while (!storm_over()) {
+        int result = history_send(sender, storm_timeout(&seed));
+
+        if (result == -EPIPE)
+            history_fault("put answered EPIPE: somebody is there");
+        if (result == 0)
+            storm_step(worker, thread);
+        storm_linger(&seed);
+    }
+    history_finished();
+    return 0;
+}
+
+int
+history_receives(int receiver, int channel, int worker, int thread)
+{
+    unsigned seed = storm_draw(worker, thread);
+
+    for (;;) {
+        ssize_t len =
+            history_receive(receiver, channel, storm_timeout(&seed));
+
+        if (len == 0 || len == -EPIPE) {
+            if (!storm_over())
+                history_fault("the end came before it was told");
+            return !storm_over();
+        }
+        if (len > 0)
+            storm_step(worker, thread);
+        storm_linger(&seed);
+    }
+}
+
+void
+history_wait_senders(int threads)
+{
+    until(&book->finished, threads);
+}
+
+/* By an empty message each. */
+void
+history_tell_end(int channel, int receivers)
+{
+    const struct channel *c = &channels[channel];
+
+    for (int i = 0; i < receivers; i++)
+        must(put(c, "", 0, SYSVMP_FOREVER), "put");
+}
+
+void
+history_close_end(int channel)
+{
+    const struct channel *c = &channels[channel];
+
+    must(c->queue ? sysvmp_queue_close(c->queue)
+                  : sysvmp_conn_close(c->writes), "close");
+}
+
+/*
+ * The supervisor's.
+ */
+
+void
+history_died(int receiver)
+{
+    int at = atomic_exchange(&book->receiver[receiver].at, 0);
+
+    if (at > 0)
+        book->allowed[at - 1]++;
+}
+
+int
+history_right(void)
+{
+    return !book->twice && !book->torn && !book->disorder &&
+        !book->over_limit && !book->codes && !book->others;
+}
+
+static int
+count_states(int channel, int mask, int wanted)
+{
+    int n = 0;
+
+    for (int i = 0; i < sender_count; i++) {
+        const struct sender *s = &book->sender[i];
+
+        if (s->channel == channel)
+            for (unsigned k = 0; k < s->next; k++)
+                n += (s->state[k] & mask) == wanted;
+    }
+    return n;
+}
+
+int
+history_lost(int channel, int *allowed)
+{
+    *allowed = book->allowed[channel];
+    return count_states(channel, PUT | SEEN, PUT);
+}
+
+/* Answers how many were refused and came all the same. */
+static int
+check_channel(int channel, int emptied)
+{
+    int allowed, lost = history_lost(channel, &allowed);
+    int seen = REFUSED | SEEN;
+
+    if (!emptied)
+        skip(1, "%s: not emptied", channels[channel].name);
+    else
+        ok(lost <= allowed,
+            "%s: at most one message is lost with each receiving thread that "
+            "was killed: %d, killed %d", channels[channel].name, lost,
+            allowed);
+    diag("%s: %d acknowledged, %d refused, %d came",
+        channels[channel].name, count_states(channel, PUT, PUT),
+        count_states(channel, REFUSED, REFUSED),
+        count_states(channel, SEEN, SEEN));
+    return count_states(channel, seen, seen);
+}
+
+void
+history_check(int emptied)
+{
+    int refused = 0;
+
+    is_int(0, book->twice, "no message came twice");
+    is_int(0, book->torn, "... nor torn, nor from nowhere");
+    is_int(0, book->disorder, "... each sender's came in order");
+    is_int(0, book->over_limit, "... there were never more than the limit");
+    is_int(0, book->codes + book->others,
+        "... no call answered what it must not");
+    for (int i = 0; i < channel_count; i++)
+        refused += check_channel(i, emptied);
+    is_int(0, refused, "... and what was refused never came");
+}
+
+void
+history_destroy(void)
+{
+    for (int i = 0; i < channel_count; i++) {
+        sysvmp_queue_destroy(channels[i].queue);
+        /* Of a pipe of two channels each end is in both. */
+        sysvmp_conn_destroy(channels[i].reads);
+        if (channels[i].reads && i + 1 < channel_count &&
+            channels[i + 1].reads == channels[i].writes)
+            sysvmp_conn_destroy(channels[++i].reads);
+        else
+            sysvmp_conn_destroy(channels[i].writes);
+    }
+    history_clear();
+}
