@@ -132,7 +132,8 @@ block_take(struct arena *arena, uint32_t i, int slot, int n)
 void
 block_free(struct arena *arena, uint32_t i, int slot, int n)
 {
-    shm_and(&block_at(arena, i)->slots, ~slot_mask(slot, n));
+    if (n < BLOCK_SLOT_COUNT && slot + n <= BLOCK_SLOT_COUNT)
+        shm_and(&block_at(arena, i)->slots, ~slot_mask(slot, n));
 }
 
 bool
@@ -163,8 +164,9 @@ block_leave(struct arena *arena, uint32_t i)
 {
     uint32_t seat = self.seat;
     struct sembuf lower[2] = {
-        sem_operation(alive_semaphore(seat), -alive_bit(seat), SEM_UNDO),
-        sem_operation(BLOCK_MEMBERS, -1, SEM_UNDO),
+        sem_operation(alive_semaphore(seat), -alive_bit(seat),
+            SEM_UNDO | IPC_NOWAIT),
+        sem_operation(BLOCK_MEMBERS, -1, SEM_UNDO | IPC_NOWAIT),
     };
 
     if (!block_joined(i))

@@ -28,6 +28,8 @@ cradle_create(struct arena *arena)
         id = sysv_shm_create(key, 1);
     } while (id == -EEXIST);
     shm_store(&arena->head->cradle_id, id);
+    if (id == -EINVAL) /* kernel.shmmax went down to 0 meanwhile */
+        id = -ENOMEM;
     return id < 0 ? shortage_segments(id) : 0;
 }
 

@@ -78,6 +78,19 @@ drain(int semaphores, const struct sembuf *operations, size_t n)
     }
 }
 
+/* A count that is lower than what we added to it, as somebody wrote to the
+ * set or to its table: the rest is given up all the same, and nobody sleeps
+ * for a count that will not come. */
+static void
+each_alone(const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        struct sembuf one = batch->operations[i];
+
+        (void) sysv_semop(batch->semaphores, &one, 1);
+    }
+}
+
 static int
 batch_flush(struct batch *batch)
 {
@@ -89,6 +102,8 @@ batch_flush(struct batch *batch)
         drain(batch->semaphores, batch->operations, batch->n);
         error = sysv_semop(batch->semaphores, batch->operations, batch->n);
     }
+    if (error == -EAGAIN)
+        each_alone(batch);
     batch->n = 0;
     return error == -ERANGE ? -ENOSPC : error;
 }
@@ -129,7 +144,7 @@ add_release(struct batch *batch, const struct holding *h)
 {
     for (int i = 0; i < HOLDING_REFERENCES; i++)
         if (h->references[i] >= 0)
-            batch_add(batch, h->references[i], -1, SEM_UNDO);
+            batch_add(batch, h->references[i], -1, SEM_UNDO | IPC_NOWAIT);
     for (int i = 0; i < HOLDING_BELLS; i++)
         if (h->bells[i] >= 0)
             batch_add(batch, h->bells[i], 1, SEM_UNDO);
@@ -148,7 +163,7 @@ void
 handle_drop(struct holding *h, int reference, int gate)
 {
     struct sembuf drop[2] = {
-        sem_operation(h->references[reference], -1, SEM_UNDO),
+        sem_operation(h->references[reference], -1, SEM_UNDO | IPC_NOWAIT),
         sem_operation(gate, 1, 0),
     };
     int error;
@@ -158,6 +173,8 @@ handle_drop(struct holding *h, int reference, int gate)
     error = sysv_semop(h->place.semaphores, drop, 2);
     if (error == -ERANGE) /* the gate is full of tokens: enough of them */
         (void) sysv_semop(h->place.semaphores, drop, 1);
+    if (error == -EAGAIN) /* nothing to drop: wake them all the same */
+        (void) sysv_semop(h->place.semaphores, &drop[1], 1);
     h->references[reference] = -1;
 }
 

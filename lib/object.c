@@ -26,6 +26,23 @@ object_at(const struct arena *arena, uint32_t i)
     return arena_entry(arena, &arena->head->objects, i);
 }
 
+/* What the table says of itself is checked before use, as anybody may have
+ * written there: no entry beyond it, no slot beyond a block. */
+static uint32_t
+high_mark(const struct arena *arena)
+{
+    uint32_t high = shm_load(&arena->head->objects_high);
+    uint32_t count = arena->head->objects.count;
+
+    return high < count ? high : count;
+}
+
+static bool
+block_known(const struct arena *arena, uint32_t block)
+{
+    return block < arena->head->blocks.count;
+}
+
 static void
 remove_queue(const struct arena *arena, struct object *object)
 {
@@ -45,12 +62,14 @@ static void
 remove_entry(struct arena *arena, uint32_t i)
 {
     struct object *object = object_at(arena, i);
+    uint32_t block = shm_load(&object->block);
 
     if (shm_load(&object->state) == OBJECT_EMPTY)
         return;
     remove_queue(arena, object);
-    block_free(arena, shm_load(&object->block), shm_load(&object->slot),
-        shm_load(&object->slots));
+    if (block_known(arena, block))
+        block_free(arena, block, shm_load(&object->slot),
+            shm_load(&object->slots));
     shm_add(&object->generation, 1);
     shm_store(&arena->head->objects_holes, 1);
     shm_store(&arena->head->objects_next, i);
@@ -68,7 +87,8 @@ lock_objects(struct arena *arena)
         return error;
     pending = shm_load(&arena->head->pending);
     if (pending != 0) {
-        remove_entry(arena, pending - 1);
+        if (pending <= arena->head->objects.count)
+            remove_entry(arena, pending - 1);
         shm_store(&arena->head->pending, 0);
     }
     return 0;
@@ -79,8 +99,11 @@ lock_objects(struct arena *arena)
 static int
 unreferenced(const struct arena *arena, const struct object *object)
 {
-    return cradle_nobody(arena,
-        block_semaphores(arena, shm_load(&object->block)),
+    uint32_t block = shm_load(&object->block);
+
+    if (!block_known(arena, block))
+        return -EIDRM;
+    return cradle_nobody(arena, block_semaphores(arena, block),
         shm_load(&object->reference));
 }
 
@@ -108,7 +131,7 @@ static void
 sweep(struct arena *arena)
 {
     shm_store(&arena->head->garbage, 0);
-    for (uint32_t i = 0; i < shm_load(&arena->head->objects_high); i++)
+    for (uint32_t i = 0; i < high_mark(arena); i++)
         collect(arena, i);
 }
 
@@ -116,7 +139,7 @@ static int
 find_entry(struct arena *arena, uint32_t *index)
 {
     uint32_t count = arena->head->objects.count;
-    uint32_t high = shm_load(&arena->head->objects_high);
+    uint32_t high = high_mark(arena);
     uint32_t start = shm_load(&arena->head->objects_next);
 
     if (shm_load(&arena->head->objects_holes) != 0)
@@ -142,7 +165,7 @@ intend(struct arena *arena, const struct object_wish *wish, uint32_t index,
     struct object *object = object_at(arena, index);
 
     shm_store(&arena->head->pending, index + 1);
-    if (index >= shm_load(&arena->head->objects_high))
+    if (index >= high_mark(arena))
         shm_store(&arena->head->objects_high, index + 1);
     shm_store(&object->kind, (uint32_t) wish->kind);
     shm_store(&object->key, IPC_PRIVATE);
@@ -296,9 +319,7 @@ object_unref(struct arena *arena, const struct place *place)
 void
 object_remove_all(struct arena *arena)
 {
-    uint32_t high = shm_load(&arena->head->objects_high);
-
-    for (uint32_t i = 0; i < high && i < arena->head->objects.count; i++) {
+    for (uint32_t i = 0; i < high_mark(arena); i++) {
         struct object *object = object_at(arena, i);
 
         if (shm_peek(&object->state) != OBJECT_EMPTY)

@@ -24,7 +24,8 @@
  * "Creation codes", of calls that make something: -EINVAL, also when out is
  * NULL; -EACCES; -ENOMEM; -ENOSPC, ids of System V IPC, processes or
  * descriptors have run out, never the disk; -ENOSYS, no System V IPC here, or
- * none with SEM_UNDO.  sysvmp_last_error() names the limit and the cure.
+ * none with SEM_UNDO; -EIDRM, what all objects share was removed under us.
+ * sysvmp_last_error() names the limit and the cure.
  *
  * Time.  timeout_ms is SYSVMP_FOREVER, SYSVMP_NOWAIT, or milliseconds on
  * CLOCK_MONOTONIC: one deadline for the whole call, never early, whatever
@@ -323,7 +324,8 @@ int sysvmp_cpu_count(void);
  * Children are left alone.  For a process about to exec, or to turn into a
  * service; an exit leaves by itself.  No other thread may be in a call on an
  * object.  Returns 0, also with nothing to leave; -EIDRM, all was removed
- * under us, and is left all the same.
+ * under us; -EACCES, the process has changed its user since.  It has left all
+ * the same.
  */
 int sysvmp_leave(void);
 

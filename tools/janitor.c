@@ -25,7 +25,8 @@
 
 #define NAP_NS     1000000   /* while a child is on the way; doubled, up to */
 #define NAP_MAX_NS 100000000
-#define REMOVAL_NS 20000000 /* for the last member to finish the removal */
+#define REMOVAL_NS 20000000  /* for the last member to finish the removal */
+#define REMOVAL_MAX_NS 600000000
 
 static void
 close_all_but(int kept)
@@ -158,13 +159,14 @@ static void
 clean_up_after(key_t key, pid_t creator, int home)
 {
     struct sembuf here = sem_operation(BLOCK_JANITOR, 1, SEM_UNDO);
-    int64_t pause_ns = 0;
+    int64_t pause_ns = 0, removal_ns = REMOVAL_NS;
 
     if (home >= 0)
         (void) sysv_semop(home, &here, 1);
     do {
         if (home >= 0 && await_nobody(home) != 0) {
-            nap(REMOVAL_NS);
+            nap(removal_ns); /* longer where somebody else removed it */
+            removal_ns *= removal_ns < REMOVAL_MAX_NS ? 2 : 1;
             continue;
         }
         if (pause_ns > 0)
