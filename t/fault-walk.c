@@ -107,32 +107,28 @@ fail_the_nth(enum seam call)
 static int
 is_listed(int code, unsigned codes)
 {
-    switch (-code) {
-    case ENOSYS:
-        return (codes & CREATION) != 0;
-    case EACCES:
-        return (codes & (CREATION | COMMON | LEAVING)) != 0;
-    case ENOSPC:
-    case ENOMEM:
-        return (codes & (CREATION | COMMON)) != 0;
-    case EBADF:
-        return (codes & COMMON) != 0;
-    case EIDRM:
-        return (codes & (CREATION | COMMON | LEAVING)) != 0;
-    case EAGAIN:
-    case ETIMEDOUT:
-        return (codes & WAITING) != 0;
-    case EOVERFLOW:
-        return (codes & FREE) != 0;
-    case EBADMSG:
-        return (codes & BROKEN) != 0;
-    case EPIPE:
-        return (codes & END) != 0;
-    case EPERM:
-        return (codes & SEIZED) != 0;
-    default:
-        return 0;
-    }
+    static const struct {
+        int code;
+        unsigned codes;
+    } lists[] = {
+        {ENOSYS, CREATION},
+        {EACCES, CREATION | COMMON | LEAVING},
+        {ENOSPC, CREATION | COMMON},
+        {ENOMEM, CREATION | COMMON},
+        {EIDRM, CREATION | COMMON | LEAVING}, /* also the arena's own */
+        {EBADF, COMMON},
+        {EAGAIN, WAITING},
+        {ETIMEDOUT, WAITING},
+        {EOVERFLOW, FREE},
+        {EPERM, SEIZED},
+        {EBADMSG, BROKEN},
+        {EPIPE, END},
+    };
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        if (lists[i].code == -code)
+            return (lists[i].codes & codes) != 0;
+    return 0;
 }
 
 /* A code that is not wanted: is it to be tried again, as the fault is over? */
@@ -475,6 +471,7 @@ run(void (*fn)(void))
 
     atomic_store(&now->count, 0);
     atomic_store(&now->hit, 0);
+    atomic_store(&now->refused, 0);
     end = reap(child(program, &fn));
     if (end != 0)
         wrong(end == -SIGALRM ? "it hangs" : "its end", 0, end);
@@ -482,6 +479,7 @@ run(void (*fn)(void))
     if (!now->hit)
         return 0;
     sum.faults++;
+    sum.refused += now->refused;
     return 1;
 }
 
@@ -564,8 +562,8 @@ main(void)
     walk_all("the program forks by itself", a_fork);
     walk_all("it leaves and begins anew", a_leave);
     walk_all("it exits and has all it made", an_exit);
-    diag("%d faults walked; in %d of the rounds %d objects were left that "
-        "failing calls should have removed", sum.faults, sum.left_rounds,
-        sum.left);
+    diag("%d faults walked, %d answers with a code; in %d of the rounds %d "
+        "objects were left that failing calls should have removed",
+        sum.faults, sum.refused, sum.left_rounds, sum.left);
     return done();
 }

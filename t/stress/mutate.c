@@ -118,11 +118,10 @@ answered(const char *what, int64_t code, int64_t most, int64_t start,
 
 /* Its answer is a code, or 0 to `most`. */
 #define CALL(call, most, timeout_ms) \
-    with_start(now_ns(), #call, most, timeout_ms, call)
-#define with_start(start, what, most, timeout_ms, call) \
     __extension__({ \
-        int64_t start_ = (start); \
-        answered(what, (call), most, start_, timeout_ms); \
+        int64_t start_ = now_ns(); \
+\
+        answered(#call, (call), most, start_, timeout_ms); \
     })
 
 /*
