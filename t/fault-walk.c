@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * fault-walk.c: a whole program runs again and again, and each time another
+ * call of the kernel fails: the first of its kind, the second, and so on until
+ * a run passes unharmed; only that one, or all from there on.  Each call of
+ * ours works or answers one of its codes, with a text; after one fault it
+ * works when it is made again; nobody hangs; when the program has ended,
+ * nothing is left but what the failing call should have removed.
+ */
+#include <config.h>
+
+#include "child.h"
+#include "testing.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+enum mode { ONCE, FOR_GOOD };
+
+enum {
+    CALLS_MAX = 500, /* of one kind; a program that makes more does not end */
+    HANG_S = 5,
+    TELL_MAX = 6, /* lines about what is wrong, for each program */
+    GONE_MS = 300
+};
+
+/* What a call may answer beside what is wanted. */
+enum codes {
+    CREATION = 1, /* the codes of sysvmp.h by these names */
+    COMMON = 2,
+    WAITING = 4,
+    FREE = 8,     /* -EOVERFLOW: an acquire has failed before */
+    BROKEN = 16,  /* -EBADMSG */
+    END = 32,     /* -EPIPE */
+    SEIZED = 64,  /* -EPERM: likewise, of an rlock */
+    LEAVING = 128 /* -EIDRM; -EACCES: who has dropped its privileges */
+};
+
+/* One round: what fails.  Shared by the processes of the program. */
+static struct round {
+    enum seam call;
+    int code;
+    enum mode mode;
+    int n;
+    _Atomic int count; /* calls of this kind */
+    _Atomic int hit;
+    _Atomic int wrongs;
+    _Atomic int refused; /* calls of ours that answered a code for it */
+} *now;
+
+static int inherited; /* in a child, which can't try its fork again */
+static int told;
+
+static struct {
+    int faults, refused, left_rounds, left;
+} sum;
+
+static const char *const seam_names[SEAM_CALLS] = {"semget", "semop",
+    "semtimedop", "semctl", "msgget", "msgsnd", "msgrcv", "msgctl", "shmget",
+    "shmat", "shmdt", "shmctl", "membarrier"};
+
+static void
+wrong(const char *what, int64_t wanted, int64_t seen)
+{
+    if (atomic_fetch_add(&now->wrongs, 1) == 0 && told < TELL_MAX)
+        diag("%s %d %s with %s: %s: wanted %d, seen %d (%s)",
+            seam_names[now->call], now->n,
+            now->mode == ONCE ? "fails" : "and all later fail",
+            strerror(now->code), what, (int)wanted, (int)seen,
+            sysvmp_last_error());
+}
+
+/*
+ * A semop finds no memory where it is a process's first with SEM_UNDO in a
+ * set, which is among the first three.  Later ones allocate nothing, and what
+ * gives something back must not be said to fail: no kernel does that.
+ */
+static int
+can_fail(enum seam call)
+{
+    static pid_t pid;
+    static int semops;
+
+    if (call != SEAM_SEMOP || (now->code != ENOMEM && now->code != ENOSPC))
+        return 1;
+    if (pid != getpid()) {
+        pid = getpid();
+        semops = 0;
+    }
+    return ++semops <= 3;
+}
+
+static int
+fail_the_nth(enum seam call)
+{
+    int n;
+
+    if (call != now->call || !can_fail(call))
+        return 0;
+    n = atomic_fetch_add(&now->count, 1) + 1;
+    if (n != now->n && (now->mode == ONCE || n < now->n))
+        return 0;
+    atomic_store(&now->hit, 1);
+    return -now->code;
+}
+
+static int
+is_listed(int code, unsigned codes)
+{
+    static const struct {
+        int code;
+        unsigned codes;
+    } lists[] = {
+        {ENOSYS, CREATION},
+        {EACCES, CREATION | COMMON | LEAVING},
+        {ENOSPC, CREATION | COMMON},
+        {ENOMEM, CREATION | COMMON},
+        {EIDRM, CREATION | COMMON | LEAVING}, /* also the arena's own */
+        {EBADF, COMMON},
+        {EAGAIN, WAITING},
+        {ETIMEDOUT, WAITING},
+        {EOVERFLOW, FREE},
+        {EPERM, SEIZED},
+        {EBADMSG, BROKEN},
+        {EPIPE, END},
+    };
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        if (lists[i].code == -code)
+            return (lists[i].codes & codes) != 0;
+    return 0;
+}
+
+/* A code that is not wanted: is it to be tried again, as the fault is over? */
+static int
+again(const char *what, int64_t wanted, int64_t seen, unsigned codes)
+{
+    if (!atomic_load(&now->hit) ||
+        (seen < 0 && !is_listed((int)seen, codes)) ||
+        (seen < 0 && sysvmp_last_error()[0] == '\0'))
+        wrong(what, wanted, seen);
+    if (seen < 0)
+        atomic_fetch_add(&now->refused, 1);
+    return now->mode == ONCE && !inherited;
+}
+
+/* A child that failed may have left a notice of its death with the lock. */
+static int
+as_wanted(int64_t wanted, int64_t seen)
+{
+    return seen == wanted || (wanted == 0 && seen == SYSVMP_OWNER_DEAD);
+}
+
+#define CALL(wanted, codes, call) \
+    do { \
+        int64_t seen = (call); \
+        if (!as_wanted(wanted, seen) && again(#call, wanted, seen, codes)) { \
+            seen = (call); \
+            if (!as_wanted(wanted, seen)) \
+                wrong("once more: " #call, wanted, seen); \
+        } \
+    } while (0)
+
+/*
+ * The programs.  A timeout is short where it is to run out, and otherwise
+ * longer than anything that is not a hang.
+ */
+
+enum { SHORT_MS = 1, LONG_MS = 1000 };
+
+static void
+use_lock(struct sysvmp_lock *lock)
+{
+    CALL(0, COMMON | WAITING, sysvmp_lock_acquire(lock, SHORT_MS));
+    CALL(-ETIMEDOUT, COMMON | WAITING, sysvmp_lock_acquire(lock, SHORT_MS));
+    CALL(1, COMMON, sysvmp_lock_locked(lock));
+    CALL(0, COMMON | FREE, sysvmp_lock_release(lock));
+    CALL(0, COMMON, sysvmp_lock_owner(lock));
+}
+
+static void
+a_lock(void)
+{
+    struct sysvmp_lock *lock = NULL, *other = NULL;
+
+    CALL(0, CREATION, sysvmp_lock_create(&lock));
+    CALL(0, CREATION, sysvmp_lock_create(&other));
+    if (lock)
+        use_lock(lock);
+    sysvmp_lock_destroy(lock);
+    if (other)
+        use_lock(other);
+    sysvmp_lock_destroy(other);
+}
+
+static void
+an_rlock(void)
+{
+    struct sysvmp_rlock *lock = NULL;
+
+    CALL(0, CREATION, sysvmp_rlock_create(&lock));
+    if (!lock)
+        return;
+    CALL(0, COMMON | WAITING, sysvmp_rlock_acquire(lock, SHORT_MS));
+    CALL(0, COMMON | WAITING, sysvmp_rlock_acquire(lock, SHORT_MS));
+    CALL(getpid(), COMMON, sysvmp_rlock_owner(lock));
+    CALL(0, COMMON | FREE | SEIZED, sysvmp_rlock_release(lock));
+    CALL(0, COMMON | FREE | SEIZED, sysvmp_rlock_release(lock));
+    CALL(0, COMMON, sysvmp_rlock_locked(lock));
+    sysvmp_rlock_destroy(lock);
+}
+
+static void
+use_queue(struct sysvmp_queue *q, int64_t second_put)
+{
+    char buf[8];
+
+    CALL(0, COMMON | WAITING, sysvmp_queue_put(q, "123", 3, SHORT_MS));
+    CALL(second_put, COMMON | WAITING, sysvmp_queue_put(q, "4", 1, SHORT_MS));
+    CALL(3, COMMON | WAITING | BROKEN, sysvmp_queue_next_len(q));
+    CALL(second_put < 0 ? 1 : 2, COMMON, sysvmp_queue_qsize(q));
+    CALL(second_put < 0, COMMON, sysvmp_queue_full(q));
+    CALL(3, COMMON | WAITING, sysvmp_queue_get(q, buf, 8, SHORT_MS));
+    if (second_put == 0)
+        CALL(1, COMMON | WAITING, sysvmp_queue_get(q, buf, 8, SHORT_MS));
+    CALL(-ETIMEDOUT, COMMON | WAITING,
+        sysvmp_queue_get(q, buf, 8, SHORT_MS));
+    CALL(0, COMMON, sysvmp_queue_close(q));
+    CALL(-EPIPE, COMMON | WAITING | END,
+        sysvmp_queue_get(q, buf, 8, SHORT_MS));
+}
+
+static void
+a_queue_of(size_t maxsize, int64_t second_put)
+{
+    struct sysvmp_queue *q = NULL;
+
+    CALL(0, CREATION, sysvmp_queue_create(&q, maxsize, SYSVMP_EOF));
+    if (q)
+        use_queue(q, second_put);
+    sysvmp_queue_destroy(q);
+}
+
+static void
+a_queue(void)
+{
+    a_queue_of(0, 0);
+}
+
+static void
+a_bounded_queue(void)
+{
+    a_queue_of(1, -ETIMEDOUT);
+}
+
+static void
+use_pipe(struct sysvmp_conn *end[2])
+{
+    char buf[8];
+
+    for (int i = 0; i < 2; i++) {
+        CALL(0, COMMON | WAITING | END,
+            sysvmp_conn_send(end[i], "123", 3, SHORT_MS));
+        CALL(1, COMMON, sysvmp_conn_poll(end[!i], SHORT_MS));
+        CALL(3, COMMON | WAITING | END,
+            sysvmp_conn_recv(end[!i], buf, sizeof(buf), SHORT_MS));
+        CALL(0, COMMON, sysvmp_conn_poll(end[!i], SHORT_MS));
+    }
+    CALL(0, COMMON, sysvmp_conn_close(end[1]));
+    CALL(-EPIPE, COMMON | WAITING,
+        sysvmp_conn_recv(end[0], buf, sizeof(buf), SHORT_MS));
+    CALL(-EPIPE, COMMON | WAITING,
+        sysvmp_conn_send(end[0], "1", 1, SHORT_MS));
+}
+
+static void
+a_pipe(void)
+{
+    struct sysvmp_conn *end[2] = {NULL, NULL};
+
+    CALL(0, CREATION, sysvmp_pipe_create(end, 0));
+    if (end[0] && end[1])
+        use_pipe(end);
+    else if (end[0] || end[1])
+        wrong("a pipe with one end", 0, 1);
+    sysvmp_conn_destroy(end[0]);
+    sysvmp_conn_destroy(end[1]);
+}
+
+struct things {
+    struct sysvmp_lock *lock;
+    struct sysvmp_queue *q;
+};
+
+static void
+take_and_put(const struct things *things)
+{
+    if (things->lock) {
+        CALL(0, COMMON | WAITING,
+            sysvmp_lock_acquire(things->lock, LONG_MS));
+        CALL(0, COMMON | FREE, sysvmp_lock_release(things->lock));
+    }
+    if (things->q)
+        CALL(0, COMMON | WAITING,
+            sysvmp_queue_put(things->q, "12", 2, LONG_MS));
+}
+
+static int
+in_child(void *arg)
+{
+    inherited = 1;
+    alarm(HANG_S);
+    take_and_put(arg);
+    return 7;
+}
+
+static void
+make(struct things *things)
+{
+    CALL(0, CREATION, sysvmp_lock_create(&things->lock));
+    CALL(0, CREATION, sysvmp_queue_create(&things->q, 0, 0));
+}
+
+/* After the child's end. */
+static void
+unmake(struct things *things)
+{
+    take_and_put(things);
+    sysvmp_lock_destroy(things->lock);
+    sysvmp_queue_destroy(things->q);
+}
+
+static void
+run_process(struct sysvmp_process *p)
+{
+    int code = -1;
+
+    CALL(0, CREATION, sysvmp_process_start(p));
+    if (sysvmp_process_pid(p) > 0) {
+        CALL(0, 0, sysvmp_process_join(p, SYSVMP_FOREVER));
+        CALL(0, 0, sysvmp_process_exitcode(p, &code));
+        if (code != 7)
+            wrong("its exit code", 7, code);
+    }
+}
+
+static void
+a_process(void)
+{
+    struct things things = {NULL, NULL};
+    struct sysvmp_process *p = NULL;
+
+    make(&things);
+    CALL(0, CREATION, sysvmp_process_create(&p, in_child, &things));
+    if (p)
+        run_process(p);
+    CALL(0, 0, sysvmp_process_destroy(p));
+    unmake(&things);
+}
+
+static void
+a_fork(void)
+{
+    struct things things = {NULL, NULL};
+    int code;
+
+    make(&things);
+    code = reap(child(in_child, &things));
+    if (code != 7)
+        wrong("the exit code of a fork", 7, code);
+    unmake(&things);
+}
+
+static void
+a_leave(void)
+{
+    struct things things = {NULL, NULL};
+
+    make(&things);
+    if (things.lock)
+        CALL(0, COMMON | WAITING, sysvmp_lock_acquire(things.lock, SHORT_MS));
+    CALL(0, LEAVING, sysvmp_leave());
+    if (things.q)
+        CALL(-EBADF, COMMON, sysvmp_queue_qsize(things.q));
+    sysvmp_lock_destroy(things.lock);
+    sysvmp_queue_destroy(things.q);
+    a_queue();
+}
+
+static void
+an_exit(void)
+{
+    struct things things = {NULL, NULL};
+
+    make(&things);
+    if (things.lock)
+        CALL(0, COMMON | WAITING, sysvmp_lock_acquire(things.lock, SHORT_MS));
+    exit(0);
+}
+
+/*
+ * The walk.
+ */
+
+static int
+program(void *arg)
+{
+    void (*fn)(void) = *(void (**)(void))arg;
+
+    alarm(HANG_S);
+    testing_fault = fail_the_nth;
+    fn();
+    CALL(0, LEAVING, sysvmp_leave());
+    return 0;
+}
+
+/*
+ * One removal that failed leaves one object.  Who can't look who else is there
+ * must leave all; so must who can't have the arena lock, as the home block has
+ * been removed or is forbidden for good.  (That a detachment fails is walked
+ * for its own sake: the kernel counts us in the cradle until we are gone.)
+ */
+static int
+may_be_left(void)
+{
+    switch (now->call) {
+    case SEAM_SEMCTL:
+    case SEAM_SHMCTL:
+    case SEAM_SHMDT:
+        return 100;
+    case SEAM_MSGCTL:
+        return now->mode == ONCE ? 1 : 100;
+    case SEAM_SEMOP:
+        return now->code == ENOMEM || now->code == ENOSPC ? 0 : 100;
+    default:
+        return 0;
+    }
+}
+
+/* What is left when the last process has had time to go. */
+static int
+left_at_end(int allowed)
+{
+    int64_t end = now_ns() + GONE_MS * INT64_C(1000000);
+    int left;
+
+    while ((left = ipc_left()) > allowed && now_ns() < end)
+        pause_us(200);
+    return left;
+}
+
+static void
+look_what_is_left(void)
+{
+    int left = left_at_end(may_be_left());
+
+    if (left > may_be_left())
+        wrong("left in the kernel", 0, left);
+    if (left > 0) {
+        sum.left_rounds++;
+        sum.left += left;
+        ipc_remove();
+    }
+}
+
+/* One round: was it harmed? */
+static int
+run(void (*fn)(void))
+{
+    int end;
+
+    atomic_store(&now->count, 0);
+    atomic_store(&now->hit, 0);
+    atomic_store(&now->refused, 0);
+    end = reap(child(program, &fn));
+    if (end != 0)
+        wrong(end == -SIGALRM ? "it hangs" : "its end", 0, end);
+    look_what_is_left();
+    if (!now->hit)
+        return 0;
+    sum.faults++;
+    sum.refused += now->refused;
+    return 1;
+}
+
+/* All rounds of one kind of failure; how many of them went wrong. */
+static int
+walk(void (*fn)(void), enum seam call, enum mode mode, int code)
+{
+    int bad = 0, harmed;
+
+    *now = (struct round){.call = call, .mode = mode, .code = code};
+    do {
+        now->n++;
+        harmed = run(fn);
+        bad += now->wrongs > 0;
+        told += now->wrongs > 0;
+    } while (harmed && now->n < CALLS_MAX);
+    if (now->n == CALLS_MAX)
+        wrong("it does not end", 0, now->n);
+    return bad;
+}
+
+struct failure {
+    enum seam call;
+    unsigned modes; /* bits */
+    int codes[6];
+};
+
+enum { EITHER = 1 << ONCE | 1 << FOR_GOOD };
+
+static const struct failure failures[] = {
+    {SEAM_SEMGET, EITHER, {ENOSPC, ENOMEM, EACCES}},
+    {SEAM_SEMOP, EITHER, {ENOMEM, ENOSPC}},
+    {SEAM_SEMOP, 1 << FOR_GOOD, {EIDRM, EINVAL, EACCES}}, /* it stays so */
+    {SEAM_SEMOP, 1 << ONCE, {EINTR}},
+    {SEAM_SEMWAIT, EITHER, {ENOMEM, EIDRM, EACCES}},
+    {SEAM_SEMWAIT, 1 << ONCE, {EINVAL, EINTR}},
+    {SEAM_SEMCTL, EITHER, {EIDRM, EACCES}},
+    {SEAM_SEMCTL, 1 << ONCE, {EINVAL}},
+    {SEAM_MSGGET, EITHER, {ENOSPC, ENOMEM, EACCES}},
+    {SEAM_MSGSND, EITHER, {ENOMEM, EIDRM, EACCES}},
+    {SEAM_MSGSND, 1 << ONCE, {EINVAL, EINTR}},
+    {SEAM_MSGRCV, EITHER, {EIDRM, EACCES}},
+    {SEAM_MSGRCV, 1 << ONCE, {EINVAL, EINTR}},
+    {SEAM_MSGCTL, EITHER, {EIDRM, EACCES}},
+    {SEAM_MSGCTL, 1 << ONCE, {EINVAL}},
+    {SEAM_SHMGET, EITHER, {ENOSPC, ENOMEM, EACCES}},
+    {SEAM_SHMAT, EITHER, {ENOMEM, EACCES, EIDRM, EINVAL}},
+    {SEAM_SHMDT, EITHER, {EINVAL}},
+    {SEAM_SHMCTL, EITHER, {EIDRM, EACCES}},
+    {SEAM_SHMCTL, 1 << ONCE, {EINVAL}},
+    {SEAM_MEMBARRIER, EITHER, {ENOSYS, EINVAL, ENOMEM, EPERM}},
+};
+
+static void
+walk_all(const char *name, void (*fn)(void))
+{
+    int bad = 0, faults = sum.faults;
+
+    told = 0;
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
+        for (int mode = ONCE; mode <= FOR_GOOD; mode++)
+            for (const int *code = failures[i].codes;
+                 (failures[i].modes & 1u << mode) && *code; code++)
+                bad += walk(fn, failures[i].call, (enum mode)mode, *code);
+    is_int(0, bad, "fault walk: %s: %d faults", name,
+        sum.faults - faults);
+}
+
+int
+main(void)
+{
+    plan(9);
+    now = shared(sizeof(*now));
+    walk_all("a lock, a second one", a_lock);
+    walk_all("an rlock", an_rlock);
+    walk_all("a queue", a_queue);
+    walk_all("a bounded queue", a_bounded_queue);
+    walk_all("a pipe", a_pipe);
+    walk_all("a process is started and joined", a_process);
+    walk_all("the program forks by itself", a_fork);
+    walk_all("it leaves and begins anew", a_leave);
+    walk_all("it exits and has all it made", an_exit);
+    diag("%d faults walked, %d answers with a code; in %d of the rounds %d "
+        "objects were left that failing calls should have removed",
+        sum.faults, sum.refused, sum.left_rounds, sum.left);
+    return done();
+}

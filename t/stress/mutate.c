@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * mutate.c: messages that are none of ours are put into the queues of a
+ * program, and its shared words are overwritten, while two processes use its
+ * objects.  What the calls do then is anybody's guess, but nobody crashes,
+ * nobody outlives a timeout by more than a wide margin, and each answer is
+ * one of the codes of sysvmp.h.
+ *
+ *     mutate.t          a few seconds; what make check runs
+ *     mutate.t long     a million mutations
+ *     mutate.t long N   so many
+ *
+ * SYSVMP_SEED=S repeats a run; a round depends on its seed alone, but for when
+ * the two processes run.
+ */
+#include <config.h>
+
+#include "internal.h"
+
+#include "arena.h"
+#include "block.h"
+#include "../child.h"
+#include "member.h"
+#include "message.h"
+#include "object.h"
+#include "../storm.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/msg.h>
+
+enum {
+    HANG_S = 10,
+    MARGIN_MS = 2000, /* over its timeout: not slow, but hanging */
+    EACH = 24,        /* mutations of one program */
+    QUICK_MS = 2500,
+    MILLION = 1000000,
+    TELL_MAX = 10,
+    BODY_MAX = 8000,
+    CHANNELS = 4
+};
+
+/* Shared by all processes. */
+static struct board {
+    _Atomic int over; /* the peer shall end */
+    _Atomic int wrongs;
+    _Atomic int refused;
+    _Atomic int broken;
+    unsigned round_seed;
+    int at; /* the mutation under way */
+    int words, messages;
+    char what[EACH + 2][120];
+} *board;
+
+static unsigned chances;
+
+static struct objects {
+    struct sysvmp_lock *lock;
+    struct sysvmp_rlock *rlock;
+    struct sysvmp_queue *q, *bounded;
+    struct sysvmp_conn *end[2];
+    struct sysvmp_process *peer;
+    int ids[CHANNELS]; /* of the kernel's queues */
+} the;
+
+static void wrong(const char *text, ...) TAP_PRINTF(1, 2);
+
+static void
+wrong(const char *text, ...)
+{
+    char line[200];
+    va_list args;
+
+    va_start(args, text);
+    vsnprintf(line, sizeof(line), text, args);
+    va_end(args);
+    if (atomic_fetch_add(&board->wrongs, 1) >= TELL_MAX)
+        return;
+    for (int i = 1; i <= board->at; i++)
+        diag("  %s", board->what[i]);
+    diag("SYSVMP_SEED=%u, after these mutations: %s", board->round_seed, line);
+}
+
+static int
+is_listed(int64_t code)
+{
+    static const int codes[] = {EAGAIN, ETIMEDOUT, EPIPE, EMSGSIZE, EBADMSG,
+        EIDRM, EBADF, EPERM, EOVERFLOW, ESRCH, EALREADY, EBUSY, ECHILD,
+        ENOSPC, ENOMEM, ENOSYS, EACCES};
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        if (code == -codes[i])
+            return 1;
+    return 0;
+}
+
+static int64_t
+answered(const char *what, int64_t code, int64_t most, int64_t start,
+    int timeout_ms)
+{
+    int64_t ms = (now_ns() - start) / 1000000 - timeout_ms;
+
+    if (code < 0 ? !is_listed(code) : code > most)
+        wrong("%s: %" PRId64, what, code);
+    if (code < 0 && sysvmp_last_error()[0] == '\0')
+        wrong("%s: no text for %" PRId64, what, code);
+    if (ms > MARGIN_MS)
+        wrong("%s: %" PRId64 " ms late", what, ms);
+    if (code < 0)
+        atomic_fetch_add(&board->refused, 1);
+    if (code == -EBADMSG)
+        atomic_fetch_add(&board->broken, 1);
+    return code;
+}
+
+/* Its answer is a code, or 0 to `most`. */
+#define CALL(call, most, timeout_ms) \
+    __extension__({ \
+        int64_t start_ = now_ns(); \
+\
+        answered(#call, (call), most, start_, timeout_ms); \
+    })
+
+/*
+ * Use.
+ */
+
+static int
+some_timeout(void)
+{
+    return chance(&chances, 8) == 0;
+}
+
+static void
+use_locks(void)
+{
+    int ms = some_timeout();
+
+    if (CALL(sysvmp_lock_acquire(the.lock, ms), 1, ms) >= 0)
+        CALL(sysvmp_lock_release(the.lock), 0, 0);
+    else if (chance(&chances, 4) == 0)
+        CALL(sysvmp_lock_release(the.lock), 0, 0);
+    CALL(sysvmp_lock_locked(the.lock), 1, 0);
+    if (CALL(sysvmp_rlock_acquire(the.rlock, ms), 1, ms) >= 0)
+        CALL(sysvmp_rlock_release(the.rlock), 0, 0);
+    CALL(sysvmp_rlock_owner(the.rlock), INT32_MAX, 0);
+}
+
+/* A buffer of exactly this size, so that a byte too many is seen. */
+static size_t
+some_buffer(void **buf)
+{
+    size_t size = chance(&chances, 2) ? SYSVMP_INLINE_MAX
+                                      : chance(&chances, 64);
+
+    *buf = malloc(size > 0 ? size : 1);
+    if (!*buf)
+        bail("no memory");
+    memset(*buf, 'x', size);
+    return size;
+}
+
+static void
+use_queue(struct sysvmp_queue *q)
+{
+    void *buf;
+    size_t size = some_buffer(&buf);
+    int ms = some_timeout();
+
+    CALL(sysvmp_queue_next_len(q), SYSVMP_INLINE_MAX, 0);
+    CALL(sysvmp_queue_put(q, buf, size, ms), 0, ms);
+    CALL(sysvmp_queue_get(q, buf, size, ms), (int64_t)size, ms);
+    CALL(sysvmp_queue_get(q, buf, size, 0), (int64_t)size, 0);
+    CALL(sysvmp_queue_qsize(q), INT32_MAX, 0);
+    CALL(sysvmp_queue_full(q), 1, 0);
+    free(buf);
+}
+
+static void
+use_pipe(void)
+{
+    void *buf;
+    size_t size = some_buffer(&buf);
+    unsigned from = chance(&chances, 2);
+    int ms = some_timeout();
+
+    CALL(sysvmp_conn_send(the.end[from], buf, size, ms), 0, ms);
+    CALL(sysvmp_conn_poll(the.end[!from], ms), 1, ms);
+    CALL(sysvmp_conn_next_len(the.end[!from]), SYSVMP_INLINE_MAX, 0);
+    CALL(sysvmp_conn_recv(the.end[!from], buf, size, ms), (int64_t)size, ms);
+    free(buf);
+}
+
+static void
+make_more(void)
+{
+    struct sysvmp_lock *lock = NULL;
+    struct sysvmp_queue *q = NULL;
+
+    CALL(sysvmp_lock_create(&lock), 0, 0);
+    CALL(sysvmp_queue_create(&q, 2, SYSVMP_EOF), 0, 0);
+    if (q)
+        use_queue(q);
+    sysvmp_queue_destroy(q);
+    sysvmp_lock_destroy(lock);
+}
+
+static void
+use(void)
+{
+    switch (chance(&chances, 5)) {
+    case 0:
+        use_locks();
+        break;
+    case 1:
+        use_queue(the.q);
+        break;
+    case 2:
+        use_queue(the.bounded);
+        break;
+    case 3:
+        use_pipe();
+        break;
+    default:
+        make_more();
+    }
+}
+
+static int
+peer(void *arg)
+{
+    (void)arg;
+    alarm(HANG_S);
+    chances = board->round_seed + 1;
+    while (!atomic_load(&board->over))
+        use();
+    return 0;
+}
+
+/*
+ * Mutations.
+ */
+
+static uint64_t
+some_bits(void)
+{
+    uint64_t bits = 0;
+
+    for (int i = 0; i < 4; i++)
+        bits = bits << 16 | chance(&chances, 1 << 16);
+    return bits;
+}
+
+/* Small, near a limit, or anything. */
+static uint64_t
+some_value(uint64_t old)
+{
+    switch (chance(&chances, 6)) {
+    case 0:
+        return chance(&chances, 64);
+    case 1:
+        return old + chance(&chances, 5) - 2;
+    case 2:
+        return old ^ UINT64_C(1) << chance(&chances, 64);
+    case 3:
+        return UINT64_MAX >> chance(&chances, 64);
+    case 4:
+        return own_load(&self.me);
+    default:
+        return some_bits();
+    }
+}
+
+static void
+put_message(void)
+{
+    static struct message message;
+    struct message_header *header = &message.header;
+    size_t length = chance(&chances, 3) ? chance(&chances, 64)
+                                        : chance(&chances, BODY_MAX);
+    struct {
+        long type;
+        unsigned char body[BODY_MAX];
+    } raw = {.type = 1 + (long)chance(&chances, 3)};
+
+    *header = (struct message_header){.kind = MESSAGE_INLINE,
+        .version = MESSAGE_VERSION,
+        .length = (uint32_t)(length - sizeof(*header))};
+    if (chance(&chances, 2))
+        header->kind = (uint8_t)some_value(header->kind);
+    if (chance(&chances, 4) == 0)
+        header->version = (uint8_t)some_value(header->version);
+    if (chance(&chances, 4) == 0)
+        header->flags = (uint16_t)some_value(0);
+    if (chance(&chances, 2))
+        header->length = (uint32_t)some_value(header->length);
+    header->generation = (uint32_t)some_value(0);
+    header->block = (uint32_t)some_value(0);
+    memcpy(raw.body, header, sizeof(*header));
+    snprintf(board->what[board->at], sizeof(board->what[0]),
+        "%zu bytes, kind %d, version %d, flags %d, length %u", length,
+        header->kind, header->version, header->flags, header->length);
+    if (msgsnd(the.ids[chance(&chances, CHANNELS)], &raw, length,
+            IPC_NOWAIT) == 0)
+        board->messages++;
+}
+
+struct area {
+    const char *name;
+    char *start;
+    size_t size;
+};
+
+static struct area
+entry_of(const char *name, const struct arena_table *table, unsigned most,
+    size_t from, size_t to)
+{
+    char *entry = arena_entry(arena_current, table, chance(&chances, most));
+
+    return (struct area){name, entry + from, to - from};
+}
+
+/* Tables hold few entries here, and the first ones are in use. */
+static struct area
+some_area(void)
+{
+    struct arena_head *head = arena_current->head;
+
+    switch (chance(&chances, 8)) {
+    case 0:
+        return entry_of("member", &head->members, 3, 0,
+            sizeof(struct member));
+    case 1:
+        return (struct area){"record",
+            (char *)&head->records_first[chance(&chances, 2)],
+            sizeof(struct record)};
+    case 2:
+        return entry_of("block", &head->blocks, 2, 0, sizeof(struct block));
+    case 3:
+        return entry_of("object", &head->objects, 8, 0,
+            offsetof(struct object, lock));
+    case 4:
+        return (struct area){"head", (char *)&head->registrations,
+            offsetof(struct arena_head, records_first) -
+                offsetof(struct arena_head, registrations)};
+    default:
+        return entry_of("words", &head->objects, 8,
+            offsetof(struct object, lock), sizeof(struct object));
+    }
+}
+
+static void
+overwrite(void)
+{
+    struct area area = some_area();
+    size_t width = (size_t)1 << chance(&chances, 4);
+    size_t at = chance(&chances, (unsigned)(area.size / width)) * width;
+    uint64_t value = 0;
+
+    memcpy(&value, area.start + at, width);
+    value = some_value(value);
+    snprintf(board->what[board->at], sizeof(board->what[0]),
+        "%s, %zu bytes at %zu (%td of the segment): %#" PRIx64, area.name,
+        width, at, area.start + at - (char *)arena_current->head, value);
+    memcpy(area.start + at, &value, width);
+    board->words++;
+}
+
+/*
+ * A round: one program.
+ */
+
+static void
+make_objects(void)
+{
+    struct arena_head *head;
+    int n = 0;
+
+    must(sysvmp_lock_create(&the.lock), "lock_create");
+    must(sysvmp_rlock_create(&the.rlock), "rlock_create");
+    must(sysvmp_queue_create(&the.q, 0, SYSVMP_EOF), "queue_create");
+    must(sysvmp_queue_create(&the.bounded, 2, 0), "queue_create");
+    must(sysvmp_pipe_create(the.end, 0), "pipe_create");
+    head = arena_current->head;
+    for (uint32_t i = 0; i < shm_load(&head->objects_high); i++) {
+        const struct object *object =
+            arena_entry(arena_current, &head->objects, i);
+
+        if (shm_load(&object->queue) >= 0 && n < CHANNELS)
+            the.ids[n++] = shm_load(&object->queue);
+    }
+}
+
+/* A queue that is broken here can be replaced by one that is not. */
+static void
+renew(void)
+{
+    struct sysvmp_queue *q = NULL;
+
+    if (CALL(sysvmp_queue_next_len(the.q), SYSVMP_INLINE_MAX, 0) != -EBADMSG)
+        return;
+    if (CALL(sysvmp_queue_create(&q, 0, SYSVMP_EOF), 0, 0) == 0) {
+        sysvmp_queue_destroy(the.q);
+        the.q = q;
+    }
+}
+
+static void
+end_all(void)
+{
+    int code;
+
+    atomic_store(&board->over, 1);
+    CALL(sysvmp_process_join(the.peer, HANG_S * 1000), 0, HANG_S * 1000);
+    CALL(sysvmp_process_exitcode(the.peer, &code), 0, 0);
+    CALL(sysvmp_process_destroy(the.peer), 0, 0);
+    sysvmp_conn_destroy(the.end[0]);
+    sysvmp_conn_destroy(the.end[1]);
+    sysvmp_queue_destroy(the.q);
+    sysvmp_queue_destroy(the.bounded);
+    sysvmp_rlock_destroy(the.rlock);
+    sysvmp_lock_destroy(the.lock);
+    CALL(sysvmp_leave(), 0, 0);
+}
+
+static int
+program(void *arg)
+{
+    int mutations = *(int *)arg;
+
+    alarm(HANG_S);
+    chances = board->round_seed;
+    make_objects();
+    the.peer = created(peer, NULL);
+    must(sysvmp_process_set_die_with_parent(the.peer, 1), "die");
+    must(sysvmp_process_start(the.peer), "process_start");
+    for (board->at = 1; board->at <= mutations; board->at++) {
+        if (chance(&chances, 2))
+            put_message();
+        else
+            overwrite();
+        use();
+        renew();
+    }
+    end_all();
+    return 0;
+}
+
+/* What a corrupted table names can't be removed: we do it. */
+static void
+one_round(unsigned seed)
+{
+    int each = EACH, end;
+
+    atomic_store(&board->over, 0);
+    board->round_seed = seed;
+    board->at = 0;
+    end = reap(child(program, &each));
+    if (end != 0)
+        wrong("the program ended with %d%s", end,
+            end == -SIGALRM ? ": it hangs" : "");
+    atomic_store(&board->over, 1);
+    ipc_remove();
+}
+
+static int
+enough(long wanted, int64_t start)
+{
+    if (wanted > 0)
+        return board->words + board->messages >= wanted;
+    return now_ns() - start > QUICK_MS * INT64_C(1000000);
+}
+
+static void
+mutate(long wanted)
+{
+    unsigned seed = *storm_seed();
+    int64_t start = now_ns();
+    int rounds = 0;
+
+    while (!enough(wanted, start) && board->wrongs < TELL_MAX) {
+        one_round(seed + (unsigned)rounds);
+        rounds++;
+    }
+    is_int(0, board->wrongs,
+        "mutate: %d malformed messages and %d overwritten words in %d "
+        "programs: nobody crashes or hangs", board->messages, board->words,
+        rounds);
+    ok(board->refused > 0, "... and was told so %d times, -EBADMSG %d times",
+        board->refused, board->broken);
+}
+
+int
+main(int argc, char **argv)
+{
+    long wanted = 0;
+
+    if (argc > 1 && strcmp(argv[1], "long") == 0) {
+        wanted = argc > 2 ? strtol(argv[2], NULL, 10) : MILLION;
+        setenv("SYSVMP_TEST_TIMEOUT", "86400", 0);
+    }
+    plan(2);
+    board = shared(sizeof(*board));
+    if (!ipc_is_private())
+        skip(2, "a word overwritten may name objects of others");
+    else
+        mutate(wanted);
+    return done();
+}
