@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * crash-lock.c: a process killed at each point of each call of a lock and of
- * an rlock.  Nobody hangs, and the notice is given exactly when a holder died
- * with the lock.
+ * an rlock, also as one of two threads that want it, and with the next who
+ * takes it killed as well.  Nobody hangs, and the notice is given exactly when
+ * a holder died with the lock.
  */
 #include <config.h>
 
@@ -12,6 +13,7 @@
 #include "mutex.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/sem.h>
 #include <unistd.h>
@@ -453,10 +455,179 @@ spinning_cases(void)
 enum { CASES = 11 };
 #endif
 
+/*
+ * Another thread of the victim wants it, too.
+ */
+
+enum { ROUNDS = 20 };
+
+static void
+take_and_give_too(void)
+{
+    (void)take_and_give();
+}
+
+static int
+take_and_give_often(void)
+{
+    int result = 0;
+
+    for (int i = 0; i < ROUNDS && result == 0; i++)
+        result = take_and_give();
+    return result;
+}
+
+static void
+let_another_take(void)
+{
+    waiter = peer(take_and_give_often);
+}
+
+/* Who of the two threads died with it, if any, is open. */
+static void
+look_at_threads(const struct crash_end *end)
+{
+    int told = peer_end(waiter);
+
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's answer");
+    if (told != 0 && (told != 1 || died_with_it()))
+        wrong("the waiter was told %d", told);
+    last_look(died_with_it());
+}
+
+static void
+thread_cases(void)
+{
+    static const struct crash_case held = {"acquire, held, and others wait",
+        create_and_take, NULL, wait_too, acquire_at_leisure,
+        release_when_asleep, look_at_both, ENDS};
+    static const struct crash_case waited = {"release, others wait", create,
+        take, wait_too, release, NULL, look_at_threads, ENDS};
+    static const struct crash_case busy = {"acquire and release", create,
+        NULL, let_another_take, take_and_give_often, NULL, look_at_threads,
+        ENDS};
+
+    crash_run_beside_sleep(&held, take_and_give_too);
+    crash_run_beside_sleep(&waited, take_and_give_too);
+    crash_run_beside_loop(&busy, take_and_give_too);
+}
+
+/*
+ * The next who takes it is killed, too.
+ */
+
+static void
+let_heir_wait(void)
+{
+    sleeping_heir(take_and_give);
+    wait_too();
+}
+
+/* Behind the victim. */
+static void
+release_to_heir(void)
+{
+    victim_asleep_or_dead();
+    let_heir_wait();
+    want(0, release(), "release");
+}
+
+static void
+slay_owner_for_heir(void)
+{
+    victim_asleep_or_dead();
+    let_heir_wait();
+    slay(owner);
+}
+
+/* An heir that is killed may have been told and have released it. */
+static void
+check_heir(int code, int told, int notices)
+{
+    if (code != -SIGKILL)
+        want(notices, code + told, "notices of the victim's end");
+    else if (told != 0 && told != 1)
+        wrong("who is next was told %d", told);
+}
+
+static void
+look_after_heir(const struct crash_end *end)
+{
+    int code = heir_end();
+    int told = died_with_it();
+
+    if (end->acknowledged)
+        check_heir(code, told, 1);
+    last_look(told);
+}
+
+static void
+look_after_release(const struct crash_end *end)
+{
+    int code = heir_end();
+    int told = died_with_it();
+
+    if (end->acknowledged)
+        check_heir(code, told, 0);
+    last_look(told);
+}
+
+/* Both waited; the victim's answer may have been that it was told. */
+static void
+look_after_both(const struct crash_end *end)
+{
+    int told = peer_end(waiter);
+    int code = heir_end();
+    int after = died_with_it();
+
+    if (end->acknowledged && end->answer >= 0)
+        check_heir(code, told + after, 1);
+    last_look(after);
+}
+
+static void
+look_after_hand_on(const struct crash_end *end)
+{
+    int told = peer_end(waiter);
+    int code = heir_end();
+
+    if (end->acknowledged)
+        check_heir(code, told, 0);
+    last_look(died_with_it());
+}
+
+static void
+heir_cases(void)
+{
+    static const struct crash_case free_one = {"acquire, free", create, NULL,
+        NULL, acquire_at_leisure, NULL, look_after_heir, ENDS};
+    static const struct crash_case dead = {"acquire, its owner is dead",
+        create_with_dead_owner, NULL, NULL, acquire_at_leisure, NULL,
+        look_after_heir, ENDS};
+    static const struct crash_case gives = {"release, nobody waits", create,
+        take, NULL, release, NULL, look_after_release, STAYS};
+    static const struct crash_case held = {"acquire, held, two wait",
+        create_and_take, NULL, NULL, acquire_at_leisure, release_to_heir,
+        look_after_both, ENDS};
+    static const struct crash_case dies = {
+        "acquire, its owner dies, two wait", create_with_owner, NULL, NULL,
+        acquire_at_leisure, slay_owner_for_heir, look_after_both, ENDS};
+    static const struct crash_case waited = {"release, two wait", create,
+        take, let_heir_wait, release, NULL, look_after_hand_on, STAYS};
+
+    crash_run_heir(&free_one, take_and_give);
+    crash_run_heir(&dead, take_and_give);
+    crash_run_heir(&gives, take_and_give);
+    crash_run_heir(&held, NULL);
+    crash_run_heir(&dies, NULL);
+    crash_run_heir(&waited, NULL);
+}
+
 int
 main(void)
 {
-    plan(2 * CASES);
+    plan(2 * (CASES + 3 + 6));
     passed = shared(sizeof(*passed));
     for (use_rlock = 0; use_rlock < 2; use_rlock++) {
         diag("%s:", use_rlock ? "rlock" : "lock");
@@ -465,6 +636,8 @@ main(void)
         release_cases();
         refused_cases();
         spinning_cases();
+        thread_cases();
+        heir_cases();
     }
     return done();
 }

@@ -559,11 +559,12 @@ kill_heirs(const struct crash_case *c)
 
     heir_code = -SIGKILL;
     heir_point = 0;
-    while (heir_code == -SIGKILL && !meeting->faults && pairs < POINTS_MAX) {
+    while (heir_code == -SIGKILL && !meeting->faults &&
+        heir_point < POINTS_MAX) {
         heir_point = next_of_heir();
         pairs += play(c);
     }
-    if (pairs == POINTS_MAX)
+    if (heir_point >= POINTS_MAX)
         wrong("the heir does not end");
     return pairs;
 }
