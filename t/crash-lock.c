@@ -373,6 +373,103 @@ release_cases(void)
 }
 
 /*
+ * Release without having taken it, which is for a lock alone.
+ */
+
+#ifndef SYSVMP_PLAIN_LOCK
+/* We had it, and live: no holder's end. */
+static void
+look_released_for(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's answer");
+    else if (mutex_mine(mutex()))
+        want(0, release(), "our own release");
+    want(0, peer_end(waiter), "the waiter's answer");
+    last_look(0);
+}
+
+static void
+look_released_for_dead(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's answer");
+    want(SYSVMP_OWNER_DEAD, acquire(CRASH_BOUND_MS), "the next one's acquire");
+    want(0, release(), "its release");
+    last_look(0);
+}
+
+static void
+others_cases(void)
+{
+    static const struct crash_case another = {
+        "release of another's, somebody waits", create_and_take, NULL,
+        wait_too, release, NULL, look_released_for, STAYS};
+    static const struct crash_case dead = {"release of a dead owner's",
+        create_with_dead_owner, NULL, NULL, release, NULL,
+        look_released_for_dead, STAYS};
+
+    if (use_rlock)
+        return;
+    crash_run(&another);
+    crash_run(&dead);
+}
+
+enum { OTHERS = 2 };
+#else
+static void
+others_cases(void)
+{
+}
+
+enum { OTHERS = 0 };
+#endif
+
+/*
+ * A holder's destroy, and an rlock taken twice.
+ */
+
+static int
+destroy_held(void)
+{
+    destroy();
+    return 0;
+}
+
+/* However far it came, it was a holder's end. */
+static void
+look_destroyed(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's answer");
+    want(SYSVMP_OWNER_DEAD, peer_end(waiter), "the waiter is told");
+    last_look(0);
+}
+
+static int
+take_twice_give_once(void)
+{
+    int result = acquire(SYSVMP_NOWAIT);
+
+    return result < 0 ? result : release();
+}
+
+static void
+end_cases(void)
+{
+    static const struct crash_case destroyed = {
+        "destroy by the holder, somebody waits", create, take, wait_too,
+        destroy_held, NULL, look_destroyed, STAYS};
+    static const struct crash_case twice = {"acquire and release of a level",
+        create, take, wait_too, take_twice_give_once, NULL, look_destroyed,
+        ENDS};
+
+    crash_run(&destroyed);
+    if (use_rlock)
+        crash_run(&twice);
+}
+
+/*
  * Not to get it.
  */
 
@@ -627,13 +724,15 @@ heir_cases(void)
 int
 main(void)
 {
-    plan(2 * (CASES + 3 + 6));
+    plan(2 * (CASES + 1 + 3 + 6) + OTHERS + 1);
     passed = shared(sizeof(*passed));
     for (use_rlock = 0; use_rlock < 2; use_rlock++) {
         diag("%s:", use_rlock ? "rlock" : "lock");
         acquire_cases();
         dead_owner_cases();
         release_cases();
+        others_cases();
+        end_cases();
         refused_cases();
         spinning_cases();
         thread_cases();
