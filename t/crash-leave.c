@@ -95,8 +95,8 @@ let_all_wait(void)
 }
 
 /* Where the heir waits for the lock as well, one of the two is told: which,
- * that is open, as each death wakes somebody.  A heir that is killed in its
- * release may have been the one. */
+ * that is open, as each death wakes somebody.  An heir that is killed has
+ * perhaps been the one, and perhaps held it after the other. */
 static int heir_locks;
 
 static void
@@ -104,11 +104,14 @@ look_at_lock(void)
 {
     int first = heir_locks ? heir_end() : 0;
     int told = peer_end(locker);
+    int next = sysvmp_lock_acquire(lock, SYSVMP_NOWAIT);
 
     if (first >= 0)
         want(SYSVMP_OWNER_DEAD, first + told, "who waited for the lock");
     else if (told != 0)
         want(SYSVMP_OWNER_DEAD, told, "who waited for the lock");
+    if (first >= 0 || next != SYSVMP_OWNER_DEAD)
+        want(0, next, "the lock is as new");
 }
 
 static void
@@ -121,7 +124,6 @@ look(const struct crash_end *end)
     look_at_lock();
     want(SAW_END, peer_end(receiver), "who waited to receive");
     want(SAW_END, peer_end(sender), "who waited to send");
-    want(0, sysvmp_lock_acquire(lock, SYSVMP_NOWAIT), "the lock is as new");
     want(0, sysvmp_queue_put(queue, "x", 1, SYSVMP_NOWAIT), "put");
     want(0, sysvmp_queue_close(queue), "close");
     want(1, sysvmp_queue_get(queue, &byte, 1, SYSVMP_NOWAIT), "get");

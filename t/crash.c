@@ -23,8 +23,9 @@
 
 enum {
     POINTS_MAX = 1000, /* a call that passes more of them does not end */
-    HEIR_FIRST = 3,    /* points of an heir that are never left out; */
-    HEIR_STEP = 29,    /* from there on, another one of so many each time */
+    HEIR_FIRST = 3,    /* points of an heir that are never left out, */
+    HEIR_NEXT = 8,     /* of these one, another each time: the roll-back; */
+    HEIR_STEP = 29,    /* from there on one of so many */
     HEIR_ROUNDS = 48,  /* points of a victim that has an heir */
     LOOP_ROUNDS = 60,  /* beside a thread that is busy; sampled or not */
     LOOP_ROUNDS_ALL = 2000,
@@ -547,7 +548,9 @@ next_of_heir(void)
     if (all_of_them() || heir_point < HEIR_FIRST)
         return heir_point + 1;
     if (heir_point == HEIR_FIRST)
-        return heir_point + 1 + round_number % HEIR_STEP;
+        return heir_point + 1 + round_number % HEIR_NEXT;
+    if (heir_point <= HEIR_FIRST + HEIR_NEXT)
+        return HEIR_FIRST + HEIR_NEXT + 1 + round_number % HEIR_STEP;
     return heir_point + HEIR_STEP;
 }
 
