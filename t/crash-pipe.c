@@ -423,10 +423,44 @@ sleep_by_sender(void)
     sleep_in_recv_of(writes);
 }
 
+/* A close sends it home. */
+static _Atomic int *at_home;
+
 static void
 sleep_by_receiver(void)
 {
     sleep_in_recv_of(reads);
+    atomic_store(at_home, 1);
+}
+
+static int
+is_at_home(void *unused)
+{
+    (void)unused;
+    return atomic_load(at_home);
+}
+
+static void
+let_other_end_wait(void)
+{
+    atomic_store(at_home, 0);
+    second = sleeping_peer(other_end_receives);
+    close_reading();
+}
+
+static void
+look_at_end_and_thread(const struct crash_end *end)
+{
+    char byte;
+
+    if (end->acknowledged && crash_round() == 0 &&
+        !within_bound(is_at_home, NULL))
+        wrong("the thread that slept in the closed end still does");
+    want(SAW_END, peer_end(second), "who waited to receive");
+    want(-EPIPE, send_by(writes, 1, SYSVMP_FOREVER), "our send");
+    want(-EPIPE, sysvmp_conn_recv(writes, &byte, 1, SYSVMP_FOREVER),
+        "our recv");
+    destroy();
 }
 
 static void
@@ -466,8 +500,8 @@ thread_cases(void)
         create_both_ways, close_reading, let_receive, send_one, NULL,
         look_received, ENDS};
     static const struct crash_case closes = {"close, others wait",
-        create_duplex, close_writing, let_both_wait, close_end, NULL,
-        look_at_end, STAYS};
+        create_both_ways, close_writing, let_other_end_wait, close_end, NULL,
+        look_at_end_and_thread, STAYS};
     static const struct crash_case both = {"send and recv, somebody waits",
         create, NULL, let_receive, send_and_receive_often, NULL,
         look_for_end, ENDS};
@@ -574,6 +608,7 @@ int
 main(void)
 {
     plan(8 + 3 + 4);
+    at_home = shared(sizeof(*at_home));
     send_cases();
     receive_cases();
     close_cases();

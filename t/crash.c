@@ -25,8 +25,8 @@ enum {
     POINTS_MAX = 1000, /* a call that passes more of them does not end */
     HEIR_FIRST = 3,    /* points of an heir that are never left out, */
     HEIR_NEXT = 8,     /* of these one, another each time: the roll-back; */
-    HEIR_STEP = 29,    /* from there on one of so many */
-    HEIR_ROUNDS = 48,  /* points of a victim that has an heir */
+    HEIR_STEP = 41,    /* from there on one of so many */
+    HEIR_ROUNDS = 36,  /* points of a victim that has an heir */
     LOOP_ROUNDS = 60,  /* beside a thread that is busy; sampled or not */
     LOOP_ROUNDS_ALL = 2000,
     LOOP_POINTS = 400, /* a victim that was off the CPU counts many more */
@@ -254,6 +254,15 @@ crash_counted(long points)
     atomic_store(&meeting->points, points);
 }
 
+/* One that has ended instead is no test of anything. */
+static void
+wait_for_sleep(pid_t id, const char *who)
+{
+    until_true(asleep_or_dead, &id, who);
+    if (state_of(id) != 'S')
+        wrong("%s does not sleep", who);
+}
+
 /*
  * The thread beside the victim's.
  */
@@ -287,7 +296,7 @@ begin_beside(void)
     until(&meeting->beside, 1);
     id = atomic_load(&meeting->beside);
     if (!beside_loops)
-        until_true(asleep_or_dead, &id, "the other thread to fall asleep");
+        wait_for_sleep(id, "the other thread");
     return thread;
 }
 
@@ -329,7 +338,7 @@ void
 sleeping_heir(int (*fn)(void))
 {
     heir_pid = child(run_sleeping_heir, &fn);
-    until_true(asleep_or_dead, &heir_pid, "the heir to fall asleep");
+    wait_for_sleep(heir_pid, "the heir");
     atomic_store(&meeting->armed, 1);
     until(&meeting->armed, 2);
 }
