@@ -423,7 +423,7 @@ sleep_by_sender(void)
     sleep_in_recv_of(writes);
 }
 
-/* A close sends it home. */
+/* A close sends it home.  2: and then the peer, whose death would. */
 static _Atomic int *at_home;
 
 static void
@@ -440,11 +440,20 @@ is_at_home(void *unused)
     return atomic_load(at_home);
 }
 
+static int
+other_end_receives_and_stays(void)
+{
+    int result = other_end_receives();
+
+    until(at_home, 2);
+    return result;
+}
+
 static void
 let_other_end_wait(void)
 {
     atomic_store(at_home, 0);
-    second = sleeping_peer(other_end_receives);
+    second = sleeping_peer(other_end_receives_and_stays);
     close_reading();
 }
 
@@ -456,6 +465,7 @@ look_at_end_and_thread(const struct crash_end *end)
     if (end->acknowledged && crash_round() == 0 &&
         !within_bound(is_at_home, NULL))
         wrong("the thread that slept in the closed end still does");
+    atomic_store(at_home, 2);
     want(SAW_END, peer_end(second), "who waited to receive");
     want(-EPIPE, send_by(writes, 1, SYSVMP_FOREVER), "our send");
     want(-EPIPE, sysvmp_conn_recv(writes, &byte, 1, SYSVMP_FOREVER),
