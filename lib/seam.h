@@ -18,7 +18,8 @@
  * as it was.
  */
 #ifdef SYSVMP_TESTING
-#    define BEFORE(which, result) !testing_fails(which, &(result))
+#    define BEFORE(which, result) \
+        !testing_fails(which, &(result), __FILE__, __LINE__)
 #    define AFTER()               CRASH_POINT()
 #else
 #    define BEFORE(which, result) true

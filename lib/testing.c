@@ -37,11 +37,11 @@ testing_point(const char *file, int line)
 }
 
 bool
-testing_fails(enum seam call, long *result)
+testing_fails(enum seam call, long *result, const char *file, int line)
 {
     int error = 0;
 
-    CRASH_POINT();
+    testing_point(file, line);
     testing_calls[call]++;
     if (testing_fault != NULL)
         error = testing_fault(call);

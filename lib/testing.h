@@ -42,6 +42,6 @@ unsigned long testing_all_calls(void);
  */
 extern int (*testing_fault)(enum seam call);
 /* For seam.h: passes a crash point, counts, and says whether it fails. */
-bool testing_fails(enum seam call, long *result);
+bool testing_fails(enum seam call, long *result, const char *file, int line);
 
 #endif /* SYSVMP_TESTING_H */

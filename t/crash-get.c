@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * crash-get.c: a process killed at each point of a get from a queue.  It
- * takes at most one message with it; nobody hangs; the limit is exact
- * afterwards.
+ * crash-get.c: a process killed at each point of a get from a queue, also
+ * while another thread of it waits for a message or for room, and with the
+ * next one who finds the room or the message killed, too.  Each thread takes
+ * at most one message with it; nobody hangs; the limit is exact afterwards.
  */
 #include <config.h>
 
@@ -271,12 +272,192 @@ end_cases(void)
     crash_run(&comes);
 }
 
+/*
+ * Another thread of the victim is inside a call.
+ */
+
+static void
+sleep_in_get(void)
+{
+    (void)get(SYSVMP_FOREVER);
+}
+
+static void
+sleep_in_put(void)
+{
+    (void)put(VICTIMS, SYSVMP_FOREVER);
+}
+
+/* For both threads, if both live for so long, and the peer. */
+static void
+put_for_three(void)
+{
+    victim_asleep_or_dead();
+    let_peer_get();
+    for (int i = 0; i < 3 && !victim_done(); i++) {
+        want(0, put(FIRST, CRASH_BOUND_MS), "put");
+        victim_asleep_or_dead();
+    }
+}
+
+/* The room that the victim made may be for its own thread. */
+static void
+look_at_room(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(FIRST, end->answer, "the victim's get");
+    if (!within_bound(is_full, NULL))
+        wrong("nobody uses the room");
+    take(SYSVMP_NOWAIT);
+    want(0, peer_end(waiter), "the peer's put");
+    drain();
+    want(1, got[PEERS], "the peer's message came");
+    if (got[VICTIMS] > 1 || got[FIRST] > 1)
+        wrong("a message came twice");
+    want((limit > 0 ? limit : full_at) - 1, got[FILLING],
+        "the messages that the victim did not want");
+    last_look();
+}
+
+static void
+thread_cases(void)
+{
+    static const struct crash_case empty = {"get, empty, and others wait",
+        create_empty, NULL, NULL, get_at_leisure, put_for_three, look_at_both,
+        ENDS};
+    static const struct crash_case bounded = {
+        "get, bounded queue, empty, and others wait", create_bounded, NULL,
+        NULL, get_at_leisure, put_for_three, look_at_both, ENDS};
+    static const struct crash_case waited = {
+        "get, bounded queue, senders wait", create_bounded_full, NULL,
+        let_peer_put, get_at_leisure, NULL, look_at_room, ENDS};
+    static const struct crash_case full = {"get, senders wait", create_full,
+        NULL, let_peer_put, get_at_leisure, NULL, look_at_room, ENDS};
+
+    crash_run_beside_sleep(&empty, sleep_in_get);
+    crash_run_beside_sleep(&bounded, sleep_in_get);
+    crash_run_beside_sleep(&waited, sleep_in_put);
+    crash_run_beside_sleep(&full, sleep_in_put);
+}
+
+/*
+ * The next one is killed, too.
+ */
+
+/* Two senders waited; what the victim took is replaced without help. */
+static void
+look_after_putters(const struct crash_end *end)
+{
+    int killed;
+
+    if (end->acknowledged)
+        want(FIRST, end->answer, "the victim's get");
+    if (!within_bound(is_full, NULL))
+        wrong("nobody uses the room");
+    for (int i = 0; i < 2; i++)
+        take(SYSVMP_NOWAIT);
+    want(0, peer_end(waiter), "the peer's put");
+    heir_number();
+    killed = heir_end() == -SIGKILL;
+    drain();
+    if (got[PEERS] > 2 || got[PEERS] < 2 - killed)
+        wrong("the peer's and the heir's message: %d", got[PEERS]);
+    want((limit > 0 ? limit : full_at) - 1, got[FILLING],
+        "the messages that the victim did not want");
+    last_look();
+}
+
+/* It sleeps behind the victim, and in front of the peer. */
+static void
+put_for_heir(void)
+{
+    victim_asleep_or_dead();
+    let_heir_get();
+    want(0, put(FIRST, SYSVMP_NOWAIT), "put");
+    if (!within_bound(is_empty, NULL))
+        wrong("nobody gets the message");
+    for (int i = 0; i < 2; i++)
+        want(0, put(HELP, CRASH_BOUND_MS), "another put");
+}
+
+/* Three messages for three, of whom two may each have died with one. */
+static void
+look_after_getters(const struct crash_end *end)
+{
+    int number = heir_number();
+    int lost = (heir_end() == -SIGKILL) + !end->acknowledged;
+
+    got[number]++;
+    got[peer_end(waiter) & 127]++;
+    if (end->acknowledged && end->answer > 0)
+        got[end->answer]++;
+    drain();
+    if (got[FIRST] > 1 || got[HELP] > 2)
+        wrong("a message came twice");
+    if (got[FIRST] + got[HELP] + lost < 3)
+        wrong("%d and %d messages came", got[FIRST], got[HELP]);
+    last_look();
+}
+
+static int
+heir_gets(void)
+{
+    int number = get(SYSVMP_NOWAIT);
+
+    return number > 0 ? number : number == -EAGAIN ? 0 : 250;
+}
+
+static void
+look_after_get(const struct crash_end *end)
+{
+    int number = heir_number();
+    int lost = (heir_end() == -SIGKILL) + !end->acknowledged;
+
+    got[number]++;
+    if (end->acknowledged && end->answer > 0)
+        got[end->answer]++;
+    drain();
+    if (got[FIRST] > 1 || got[FILLING] > 1)
+        wrong("a message came twice");
+    if (got[FIRST] + got[FILLING] + lost < 2)
+        wrong("%d and %d messages came", got[FIRST], got[FILLING]);
+    last_look();
+}
+
+static void
+heir_cases(void)
+{
+    static const struct crash_case there = {"get, nobody waits",
+        create_with_two, NULL, NULL, get_at_leisure, NULL, look_after_get,
+        STAYS};
+    static const struct crash_case waited = {
+        "get, bounded queue, two senders wait", create_bounded_full, NULL,
+        let_heir_put, get_at_leisure, NULL, look_after_putters, STAYS};
+    static const struct crash_case full = {"get, two senders wait",
+        create_full, NULL, let_heir_put, get_at_leisure, NULL,
+        look_after_putters, STAYS};
+    static const struct crash_case empty = {"get, empty, and two more wait",
+        create_empty, NULL, NULL, get_at_leisure, put_for_heir,
+        look_after_getters, STAYS};
+    static const struct crash_case bounded = {
+        "get, bounded queue, empty, and two more wait", create_bounded, NULL,
+        NULL, get_at_leisure, put_for_heir, look_after_getters, STAYS};
+
+    crash_run_heir(&there, heir_gets);
+    crash_run_heir(&waited, NULL);
+    crash_run_heir(&full, NULL);
+    crash_run_heir(&empty, NULL);
+    crash_run_heir(&bounded, NULL);
+}
+
 int
 main(void)
 {
-    plan(11);
+    plan(11 + 4 + 5);
     there_cases();
     empty_cases();
     end_cases();
+    thread_cases();
+    heir_cases();
     return done();
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * crash-lock.c: a process killed at each point of each call of a lock and of
- * an rlock.  Nobody hangs, and the notice is given exactly when a holder died
- * with the lock.
+ * an rlock, also as one of two threads that want it, and with the next who
+ * takes it killed as well.  Nobody hangs, and the notice is given exactly when
+ * a holder died with the lock.
  */
 #include <config.h>
 
@@ -12,6 +13,7 @@
 #include "mutex.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/sem.h>
 #include <unistd.h>
@@ -371,6 +373,103 @@ release_cases(void)
 }
 
 /*
+ * Release without having taken it, which is for a lock alone.
+ */
+
+#ifndef SYSVMP_PLAIN_LOCK
+/* We had it, and live: no holder's end. */
+static void
+look_released_for(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's answer");
+    else if (mutex_mine(mutex()))
+        want(0, release(), "our own release");
+    want(0, peer_end(waiter), "the waiter's answer");
+    last_look(0);
+}
+
+static void
+look_released_for_dead(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's answer");
+    want(SYSVMP_OWNER_DEAD, acquire(CRASH_BOUND_MS), "the next one's acquire");
+    want(0, release(), "its release");
+    last_look(0);
+}
+
+static void
+others_cases(void)
+{
+    static const struct crash_case another = {
+        "release of another's, somebody waits", create_and_take, NULL,
+        wait_too, release, NULL, look_released_for, STAYS};
+    static const struct crash_case dead = {"release of a dead owner's",
+        create_with_dead_owner, NULL, NULL, release, NULL,
+        look_released_for_dead, STAYS};
+
+    if (use_rlock)
+        return;
+    crash_run(&another);
+    crash_run(&dead);
+}
+
+enum { OTHERS = 2 };
+#else
+static void
+others_cases(void)
+{
+}
+
+enum { OTHERS = 0 };
+#endif
+
+/*
+ * A holder's destroy, and an rlock taken twice.
+ */
+
+static int
+destroy_held(void)
+{
+    destroy();
+    return 0;
+}
+
+/* However far it came, it was a holder's end. */
+static void
+look_destroyed(const struct crash_end *end)
+{
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's answer");
+    want(SYSVMP_OWNER_DEAD, peer_end(waiter), "the waiter is told");
+    last_look(0);
+}
+
+static int
+take_twice_give_once(void)
+{
+    int result = acquire(SYSVMP_NOWAIT);
+
+    return result < 0 ? result : release();
+}
+
+static void
+end_cases(void)
+{
+    static const struct crash_case destroyed = {
+        "destroy by the holder, somebody waits", create, take, wait_too,
+        destroy_held, NULL, look_destroyed, STAYS};
+    static const struct crash_case twice = {"acquire and release of a level",
+        create, take, wait_too, take_twice_give_once, NULL, look_destroyed,
+        ENDS};
+
+    crash_run(&destroyed);
+    if (use_rlock)
+        crash_run(&twice);
+}
+
+/*
  * Not to get it.
  */
 
@@ -453,18 +552,198 @@ spinning_cases(void)
 enum { CASES = 11 };
 #endif
 
+/*
+ * Another thread of the victim wants it, too.
+ */
+
+enum { ROUNDS = 20 };
+
+static void
+take_and_give_too(void)
+{
+    (void)take_and_give();
+}
+
+static int
+take_and_give_often(void)
+{
+    int result = 0;
+
+    for (int i = 0; i < ROUNDS && result == 0; i++)
+        result = take_and_give();
+    return result;
+}
+
+static void
+let_another_take(void)
+{
+    waiter = peer(take_and_give_often);
+}
+
+/* Who of the two threads died with it, if any, is open. */
+static void
+look_at_threads(const struct crash_end *end)
+{
+    int told = peer_end(waiter);
+
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's answer");
+    if (told != 0 && (told != 1 || died_with_it()))
+        wrong("the waiter was told %d", told);
+    last_look(died_with_it());
+}
+
+static void
+thread_cases(void)
+{
+    static const struct crash_case held = {"acquire, held, and others wait",
+        create_and_take, NULL, wait_too, acquire_at_leisure,
+        release_when_asleep, look_at_both, ENDS};
+    static const struct crash_case waited = {"release, others wait", create,
+        take, wait_too, release, NULL, look_at_threads, ENDS};
+    static const struct crash_case busy = {"acquire and release", create,
+        NULL, let_another_take, take_and_give_often, NULL, look_at_threads,
+        ENDS};
+
+    crash_run_beside_sleep(&held, take_and_give_too);
+    crash_run_beside_sleep(&waited, take_and_give_too);
+    crash_run_beside_loop(&busy, take_and_give_too);
+}
+
+/*
+ * The next who takes it is killed, too.
+ */
+
+static void
+let_heir_wait(void)
+{
+    sleeping_heir(take_and_give);
+    wait_too();
+}
+
+/* Behind the victim. */
+static int owner_dies;
+
+static void
+release_to_heir(void)
+{
+    owner_dies = 0;
+    victim_asleep_or_dead();
+    let_heir_wait();
+    want(0, release(), "release");
+}
+
+static void
+slay_owner_for_heir(void)
+{
+    owner_dies = 1;
+    victim_asleep_or_dead();
+    let_heir_wait();
+    slay(owner);
+}
+
+/* An heir that is killed may have been told and have released it, and may
+ * have died with it after the victim, which is a notice more. */
+static void
+check_heir(int code, int told, int notices)
+{
+    if (code != -SIGKILL)
+        want(notices, code + told, "notices of the victim's end");
+    else if (told < 0 || told > notices + 1)
+        wrong("who is next was told %d times", told);
+}
+
+static void
+look_after_heir(const struct crash_end *end)
+{
+    int code = heir_end();
+    int told = died_with_it();
+
+    if (end->acknowledged)
+        check_heir(code, told, 1);
+    last_look(told);
+}
+
+static void
+look_after_release(const struct crash_end *end)
+{
+    int code = heir_end();
+    int told = died_with_it();
+
+    if (end->acknowledged)
+        check_heir(code, told, 0);
+    last_look(told);
+}
+
+/* Both waited: who of the three has it first is open.  The owner's death is
+ * told, too, where the victim was not. */
+static void
+look_after_both(const struct crash_end *end)
+{
+    int told = peer_end(waiter);
+    int code = heir_end();
+    int after = died_with_it();
+
+    if (end->acknowledged)
+        check_heir(code, told + after,
+            owner_dies && end->answer == 0 ? 2 : 1);
+    last_look(after);
+}
+
+static void
+look_after_hand_on(const struct crash_end *end)
+{
+    int told = peer_end(waiter);
+    int code = heir_end();
+
+    if (end->acknowledged)
+        check_heir(code, told, 0);
+    last_look(died_with_it());
+}
+
+static void
+heir_cases(void)
+{
+    static const struct crash_case free_one = {"acquire, free", create, NULL,
+        NULL, acquire_at_leisure, NULL, look_after_heir, ENDS};
+    static const struct crash_case dead = {"acquire, its owner is dead",
+        create_with_dead_owner, NULL, NULL, acquire_at_leisure, NULL,
+        look_after_heir, ENDS};
+    static const struct crash_case gives = {"release, nobody waits", create,
+        take, NULL, release, NULL, look_after_release, STAYS};
+    static const struct crash_case held = {"acquire, held, two wait",
+        create_and_take, NULL, NULL, acquire_at_leisure, release_to_heir,
+        look_after_both, ENDS};
+    static const struct crash_case dies = {
+        "acquire, its owner dies, two wait", create_with_owner, NULL, NULL,
+        acquire_at_leisure, slay_owner_for_heir, look_after_both, ENDS};
+    static const struct crash_case waited = {"release, two wait", create,
+        take, let_heir_wait, release, NULL, look_after_hand_on, STAYS};
+
+    crash_run_heir(&free_one, take_and_give);
+    crash_run_heir(&dead, take_and_give);
+    crash_run_heir(&gives, take_and_give);
+    crash_run_heir(&held, NULL);
+    crash_run_heir(&dies, NULL);
+    crash_run_heir(&waited, NULL);
+}
+
 int
 main(void)
 {
-    plan(2 * CASES);
+    plan(2 * (CASES + 1 + 3 + 6) + OTHERS + 1);
     passed = shared(sizeof(*passed));
     for (use_rlock = 0; use_rlock < 2; use_rlock++) {
         diag("%s:", use_rlock ? "rlock" : "lock");
         acquire_cases();
         dead_owner_cases();
         release_cases();
+        others_cases();
+        end_cases();
         refused_cases();
         spinning_cases();
+        thread_cases();
+        heir_cases();
     }
     return done();
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * crash-object.c: a process killed at each point of the create and the
- * destroy of each noun.  Others go on creating, using and destroying, and
- * nothing is lost of what objects are cut from.
+ * destroy of each noun, also as one of two threads, and with the next who
+ * creates and destroys killed in it, too.  Others go on creating, using and
+ * destroying, and nothing is lost of what objects are cut from.
  */
 #include <config.h>
 
@@ -12,6 +13,7 @@
 #include "block.h"
 #include "crash.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 /* A noun; a pipe is its two ends. */
@@ -191,6 +193,41 @@ look(const struct crash_end *end)
     noun->destroy(ours);
 }
 
+/* What the victim has left is for the first who looks for it. */
+static int
+create_and_destroy(void)
+{
+    void *next[2];
+    int result;
+
+    atomic_store(&arena_current->head->garbage, 1);
+    result = noun->create(next);
+    if (result < 0)
+        return 1;
+    result = noun->use(next);
+    noun->destroy(next);
+    return result;
+}
+
+static void
+keep_creating(void)
+{
+    want(0, create_and_destroy(), "create and use by another thread");
+}
+
+static void (*look_then)(const struct crash_end *end);
+
+static void
+look_after_heir(const struct crash_end *end)
+{
+    int code = heir_end();
+
+    if (code != -SIGKILL)
+        want(0, code, "create and use by the heir");
+    look_then(end);
+}
+
+/* Alone, as one of two threads, and with an heir. */
 static void
 run(const char *call, const struct crash_case *crash_case)
 {
@@ -200,6 +237,11 @@ run(const char *call, const struct crash_case *crash_case)
     snprintf(name, sizeof(name), "%s %s", noun->name, call);
     named.name = name;
     crash_run(&named);
+    look_then = named.look;
+    if (named.look == look)
+        crash_run_beside_loop(&named, keep_creating);
+    named.look = look_after_heir;
+    crash_run_heir(&named, create_and_destroy);
 }
 
 static void
@@ -269,7 +311,7 @@ full_case(void)
 int
 main(void)
 {
-    plan(3 * NOUNS + 2);
+    plan(3 * 3 * NOUNS + 2 * 2);
     for (noun = nouns; noun < nouns + NOUNS; noun++)
         noun_cases();
     noun = &nouns[2];

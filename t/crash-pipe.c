@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * crash-pipe.c: a process killed at each point of a send, recv, poll, close
- * or destroy of a pipe's end.  The other end learns of it, asleep or not;
- * nobody else's message is lost.
+ * or destroy of a pipe's end; also while another thread of it is inside a
+ * call, and with the first who learns of it killed, too.  The other end learns
+ * of it, asleep or not; nobody else's message is lost.
  */
 #include <config.h>
 
@@ -10,6 +11,7 @@
 #include "sysvmp.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 enum { FIRST = 1, VICTIMS = 2, PEERS = 3, FILLING = 100 };
@@ -396,12 +398,231 @@ close_cases(void)
     crash_run(&destroys);
 }
 
+/*
+ * Another thread of the victim is inside a call.
+ */
+
+static void
+create_both_ways(void)
+{
+    create_pipe(0);
+}
+
+/* The end that the victim sends by, and that which it closes. */
+static void
+sleep_in_recv_of(struct sysvmp_conn *conn)
+{
+    char byte;
+
+    (void)!sysvmp_conn_recv(conn, &byte, 1, SYSVMP_FOREVER);
+}
+
+static void
+sleep_by_sender(void)
+{
+    sleep_in_recv_of(writes);
+}
+
+/* A close sends it home.  2: and then the peer, whose death would. */
+static _Atomic int *at_home;
+
+static void
+sleep_by_receiver(void)
+{
+    sleep_in_recv_of(reads);
+    atomic_store(at_home, 1);
+}
+
+static int
+is_at_home(void *unused)
+{
+    (void)unused;
+    return atomic_load(at_home);
+}
+
+static int
+other_end_receives_and_stays(void)
+{
+    int result = other_end_receives();
+
+    until(at_home, 2);
+    return result;
+}
+
+static void
+let_other_end_wait(void)
+{
+    atomic_store(at_home, 0);
+    second = sleeping_peer(other_end_receives_and_stays);
+    close_reading();
+}
+
+static void
+look_at_end_and_thread(const struct crash_end *end)
+{
+    char byte;
+
+    if (end->acknowledged && crash_round() == 0 &&
+        !within_bound(is_at_home, NULL))
+        wrong("the thread that slept in the closed end still does");
+    atomic_store(at_home, 2);
+    want(SAW_END, peer_end(second), "who waited to receive");
+    want(-EPIPE, send_by(writes, 1, SYSVMP_FOREVER), "our send");
+    want(-EPIPE, sysvmp_conn_recv(writes, &byte, 1, SYSVMP_FOREVER),
+        "our recv");
+    destroy();
+}
+
+static void
+send_and_receive(void)
+{
+    (void)send_by(writes, FILLING, SYSVMP_NOWAIT);
+    (void)receive(SYSVMP_NOWAIT);
+}
+
+static int
+send_and_receive_often(void)
+{
+    for (int i = 0; i < 20; i++)
+        send_and_receive();
+    return 0;
+}
+
+/* Whatever came, the peer is told of the end; so are we. */
+static void
+look_for_end(const struct crash_end *end)
+{
+    int number, seen = peer_end(waiter);
+
+    (void)end;
+    if (seen != SAW_END && seen != FILLING)
+        wrong("the peer's recv: %d", seen);
+    while ((number = receive(CRASH_BOUND_MS)) == FILLING)
+        continue;
+    want(-EPIPE, number, "end of file for us");
+    destroy();
+}
+
+static void
+thread_cases(void)
+{
+    static const struct crash_case sends = {"send, somebody waits",
+        create_both_ways, close_reading, let_receive, send_one, NULL,
+        look_received, ENDS};
+    static const struct crash_case closes = {"close, others wait",
+        create_both_ways, close_writing, let_other_end_wait, close_end, NULL,
+        look_at_end_and_thread, STAYS};
+    static const struct crash_case both = {"send and recv, somebody waits",
+        create, NULL, let_receive, send_and_receive_often, NULL,
+        look_for_end, ENDS};
+
+    crash_run_beside_sleep(&sends, sleep_by_sender);
+    crash_run_beside_sleep(&closes, sleep_by_receiver);
+    crash_run_beside_loop(&both, send_and_receive);
+}
+
+/*
+ * The first who learns of it is killed, too.
+ */
+
+static void
+let_heir_receive(void)
+{
+    sleeping_heir(peer_receives);
+    let_receive();
+}
+
+/* The heir may have been killed with the message in hand. */
+static void
+look_received_by_two(const struct crash_end *end)
+{
+    int first = heir_end(), second_saw = peer_end(waiter);
+    int seen = (first == VICTIMS) + (second_saw == VICTIMS);
+
+    if (first != VICTIMS && first != SAW_END && first != -SIGKILL)
+        wrong("the heir's recv: %d", first);
+    if (second_saw != VICTIMS && second_saw != SAW_END)
+        wrong("the peer's recv: %d", second_saw);
+    if (seen > 1 || (end->acknowledged && seen + (first == -SIGKILL) == 0))
+        wrong("the victim's message came %d times", seen);
+    want(-EPIPE, receive(SYSVMP_FOREVER), "end of file for us");
+    destroy();
+}
+
+static void
+check_heir(void)
+{
+    int code = heir_end();
+
+    if (code != -SIGKILL)
+        want(SAW_END, code, "the heir's call");
+}
+
+static void
+let_heir_send_to_victim(void)
+{
+    sleeping_heir(peer_sends);
+    let_send_to_victim();
+}
+
+static void
+look_sent_by_two(const struct crash_end *end)
+{
+    check_heir();
+    look_sent(end);
+}
+
+static void
+let_heir_send(void)
+{
+    sleeping_heir(peer_sends);
+    let_both_wait();
+}
+
+static void
+let_heir_wait(void)
+{
+    sleeping_heir(other_end_receives);
+    let_both_wait();
+}
+
+static void
+look_at_end_after_heir(const struct crash_end *end)
+{
+    check_heir();
+    look_at_end(end);
+}
+
+static void
+heir_cases(void)
+{
+    static const struct crash_case sends = {"send, two wait", create, NULL,
+        let_heir_receive, send_one, NULL, look_received_by_two, ENDS};
+    static const struct crash_case receives = {"recv, two senders wait",
+        create_full, NULL, let_heir_send_to_victim, receive_at_leisure, NULL,
+        look_sent_by_two, ENDS};
+    static const struct crash_case closes = {"close, two wait to receive",
+        create_duplex, close_writing, let_heir_wait, close_end, NULL,
+        look_at_end_after_heir, STAYS};
+    static const struct crash_case leaves = {"close, two wait to send",
+        create_duplex, close_writing, let_heir_send, close_end, NULL,
+        look_at_end_after_heir, STAYS};
+
+    crash_run_heir(&sends, NULL);
+    crash_run_heir(&receives, NULL);
+    crash_run_heir(&closes, NULL);
+    crash_run_heir(&leaves, NULL);
+}
+
 int
 main(void)
 {
-    plan(8);
+    plan(8 + 3 + 4);
+    at_home = shared(sizeof(*at_home));
     send_cases();
     receive_cases();
     close_cases();
+    thread_cases();
+    heir_cases();
     return done();
 }

@@ -2,8 +2,9 @@
 /*
  * crash-process.c: a parent killed at each point of starting a process, a
  * child killed at each point of its registration, and a parent killed between
- * the two.  No false end of file, no missing one, and what the child sent
- * arrives.
+ * the two; also with a thread of the parent inside a call, and with the next
+ * one that starts a process killed as well.  No false end of file, no missing
+ * one, and what the child sent arrives.
  */
 #include <config.h>
 
@@ -209,6 +210,111 @@ parent_cases(void)
 }
 
 /*
+ * The parent is killed while another thread of it is inside a call.
+ */
+
+static void
+create_with_queue(void)
+{
+    create();
+    must(sysvmp_queue_create(&queue, 1, 0), "queue_create");
+}
+
+static void
+sleep_in_get(void)
+{
+    char byte;
+
+    (void)!sysvmp_queue_get(queue, &byte, 1, SYSVMP_FOREVER);
+}
+
+static void
+put_and_get(void)
+{
+    char byte;
+
+    (void)!sysvmp_queue_put(queue, "x", 1, SYSVMP_NOWAIT);
+    (void)!sysvmp_queue_get(queue, &byte, 1, SYSVMP_NOWAIT);
+}
+
+static void
+look_at_queue(const struct crash_end *end)
+{
+    char byte;
+    ssize_t len = sysvmp_queue_get(queue, &byte, 1, SYSVMP_NOWAIT);
+
+    if (len != 1)
+        want(-EAGAIN, len, "get");
+    want(0, sysvmp_queue_put(queue, "x", 1, CRASH_BOUND_MS), "put");
+    want(1, sysvmp_queue_full(queue), "full");
+    sysvmp_queue_destroy(queue);
+    look(end);
+}
+
+static void
+thread_cases(void)
+{
+    static const struct crash_case starts = {"start", create_with_queue,
+        create_process, close_writing, start, NULL, look_at_queue, ENDS};
+    static const struct crash_case gives = {"start, an end was given",
+        create_with_queue, create_and_give, close_writing, start, NULL,
+        look_at_queue, ENDS};
+
+    crash_run_beside_sleep(&starts, sleep_in_get);
+    crash_run_beside_sleep(&gives, sleep_in_get);
+    crash_run_beside_loop(&starts, put_and_get);
+    crash_run_beside_loop(&gives, put_and_get);
+}
+
+/*
+ * The parent is killed, and then the next one that starts a process.
+ */
+
+static int
+do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int
+start_and_join(void)
+{
+    struct sysvmp_process *p;
+    int code = -1;
+
+    if (sysvmp_process_create(&p, do_nothing, NULL) < 0 ||
+        sysvmp_process_start(p) < 0 ||
+        sysvmp_process_join(p, SYSVMP_FOREVER) < 0 ||
+        sysvmp_process_exitcode(p, &code) < 0 || sysvmp_process_destroy(p) < 0)
+        return SAW_OTHER;
+    return code == 0 || code == -SIGKILL ? 0 : code;
+}
+
+static void
+look_after_heir(const struct crash_end *end)
+{
+    int code = heir_end();
+
+    if (code != -SIGKILL)
+        want(0, code, "the heir's start and join");
+    look(end);
+}
+
+static void
+heir_cases(void)
+{
+    static const struct crash_case starts = {"start", create, create_process,
+        close_writing, start, NULL, look_after_heir, ENDS};
+    static const struct crash_case gives = {"start, an end was given",
+        create, create_and_give, close_writing, start, NULL, look_after_heir,
+        ENDS};
+
+    crash_run_heir(&starts, start_and_join);
+    crash_run_heir(&gives, start_and_join);
+}
+
+/*
  * The child is killed.
  */
 
@@ -367,10 +473,12 @@ orphan_killed_test(void)
 int
 main(void)
 {
-    plan(3 + 5 + 3);
+    plan(3 + 4 + 2 + 5 + 3);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     words = shared(sizeof(*words));
     parent_cases();
+    thread_cases();
+    heir_cases();
     child_case();
     orphan_test();
     orphan_killed_test();

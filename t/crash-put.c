@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * crash-put.c: a process killed at each point of a put to a queue, or of its
- * close.  What was acknowledged is there, once; nobody hangs; the limit is
- * exact afterwards.
+ * close; also while another thread of it waits for a message, or puts and gets
+ * as well; and with the next one who finds the message, the surplus or the end
+ * of file killed, too.  What was acknowledged is there, once; nobody hangs;
+ * the limit is exact afterwards.
  */
 #include <config.h>
 
@@ -241,13 +243,152 @@ close_cases(void)
     crash_run(&destroy);
 }
 
+/*
+ * Another thread of the victim is inside a call.
+ */
+
+static void
+sleep_in_get(void)
+{
+    (void)get(SYSVMP_FOREVER);
+}
+
+/* What the victim put may be for its own thread, which came before the peer;
+ * if not, nobody needs help to find it. */
+static void
+look_with_two(const struct crash_end *end)
+{
+    if (!within_bound(is_empty, NULL))
+        wrong("nobody gets the message");
+    want(0, put(HELP, SYSVMP_NOWAIT), "another put");
+    got[peer_end(waiter) & 127]++;
+    drain();
+    if (end->acknowledged)
+        want(0, end->answer, "the victim's put");
+    if (got[VICTIMS] > 1 || got[HELP] > 1)
+        wrong("a message came twice");
+    if (got[VICTIMS] + got[HELP] == 0)
+        wrong("no message came");
+    last_look();
+}
+
+static void
+thread_cases(void)
+{
+    static const struct crash_case waited = {"put, others wait",
+        create_empty, NULL, let_peer_get, put_at_leisure, NULL,
+        look_with_two, STAYS};
+    static const struct crash_case bounded = {
+        "put, bounded queue, others wait", create_bounded, NULL, let_peer_get,
+        put_at_leisure, NULL, look_with_two, STAYS};
+    static const struct crash_case both = {"put and get, another waits",
+        create_for_two, NULL, let_peer_get, put_and_get_often, NULL,
+        look_at_totals, ENDS};
+
+    crash_run_beside_sleep(&waited, sleep_in_get);
+    crash_run_beside_sleep(&bounded, sleep_in_get);
+    crash_run_beside_loop(&both, put_and_get);
+}
+
+/*
+ * The next one is killed, too.
+ */
+
+static int
+heir_puts(void)
+{
+    return put(PEERS, SYSVMP_NOWAIT) == 0 ? PEERS : 0;
+}
+
+/* It came next, and there was room, be it after a repair. */
+static void
+look_after_put(const struct crash_end *end)
+{
+    int number = heir_number();
+    int killed = heir_end() == -SIGKILL;
+
+    drain();
+    check_victims(end, 0);
+    if (number == 0 && !killed)
+        wrong("there was no room for the heir's message");
+    if (got[PEERS] > 1 || (number == PEERS && got[PEERS] != 1))
+        wrong("the heir's message came %d times", got[PEERS]);
+    last_look();
+}
+
+/* It waited, and may have been killed with a message in hand. */
+static void
+look_after_getters(const struct crash_end *end)
+{
+    int number, lost;
+
+    if (!within_bound(is_empty, NULL))
+        wrong("nobody gets the message");
+    for (int i = 0; i < 2; i++)
+        want(0, put(HELP, CRASH_BOUND_MS), "another put");
+    number = heir_number();
+    lost = heir_end() == -SIGKILL;
+    got[number]++;
+    got[peer_end(waiter) & 127]++;
+    drain();
+    if (got[VICTIMS] > 1 || got[HELP] > 2)
+        wrong("a message came twice");
+    if (got[VICTIMS] + got[HELP] + lost < 2 + end->acknowledged)
+        wrong("%d and %d messages came", got[VICTIMS], got[HELP]);
+    last_look();
+}
+
+static void
+let_heir_see_end(void)
+{
+    sleeping_heir(close_and_get);
+    let_two_get();
+}
+
+static void
+look_at_end_after_heir(const struct crash_end *end)
+{
+    int code = heir_end();
+
+    if (code != -SIGKILL)
+        want(200, code, "end of file for the heir");
+    look_at_end(end);
+}
+
+static void
+heir_cases(void)
+{
+    static const struct crash_case bounded = {"put, bounded queue",
+        create_bounded, NULL, NULL, put_at_leisure, NULL, look_after_put,
+        STAYS};
+    static const struct crash_case leaky = {"put, the counts are wrong",
+        create_leaky, NULL, NULL, put_at_leisure, NULL, look_after_put,
+        STAYS};
+    static const struct crash_case waited = {"put, two wait", create_empty,
+        NULL, let_heir_get, put_at_leisure, NULL, look_after_getters, STAYS};
+    static const struct crash_case waited_bounded = {
+        "put, bounded queue, two wait", create_bounded, NULL, let_heir_get,
+        put_at_leisure, NULL, look_after_getters, STAYS};
+    static const struct crash_case close = {"close, others wait",
+        create_with_end, NULL, let_heir_see_end, close_queue, NULL,
+        look_at_end_after_heir, STAYS};
+
+    crash_run_heir(&bounded, heir_puts);
+    crash_run_heir(&leaky, heir_puts);
+    crash_run_heir(&waited, NULL);
+    crash_run_heir(&waited_bounded, NULL);
+    crash_run_heir(&close, NULL);
+}
+
 int
 main(void)
 {
-    plan(13);
+    plan(13 + 3 + 5);
     room_cases();
     full_cases();
     mend_cases();
     close_cases();
+    thread_cases();
+    heir_cases();
     return done();
 }

@@ -192,4 +192,96 @@ peer_has_put(void)
     want(0, peer_end(waiter), "the peer's put");
 }
 
+/* Two threads of the victim put and get at once: what came of it. */
+
+enum { ROUNDS = 20 };
+
+static struct totals {
+    _Atomic int put, got; /* acknowledged */
+} *totals;
+
+MAYBE_UNUSED static void
+create_for_two(void)
+{
+    if (!totals)
+        totals = shared(sizeof(*totals));
+    atomic_store(&totals->put, 0);
+    atomic_store(&totals->got, 0);
+    create_bounded();
+}
+
+MAYBE_UNUSED static void
+put_and_get(void)
+{
+    if (put(FILLING, SYSVMP_NOWAIT) == 0)
+        atomic_fetch_add(&totals->put, 1);
+    if (get(SYSVMP_NOWAIT) > 0)
+        atomic_fetch_add(&totals->got, 1);
+}
+
+MAYBE_UNUSED static int
+put_and_get_often(void)
+{
+    for (int i = 0; i < ROUNDS; i++)
+        put_and_get();
+    return 0;
+}
+
+/* Each thread may have put one more than it was told, and have got one. */
+MAYBE_UNUSED static void
+look_at_totals(const struct crash_end *end)
+{
+    int number = peer_got();
+    int missing;
+
+    (void)end;
+    drain();
+    missing = atomic_load(&totals->put) - atomic_load(&totals->got) -
+        got[FILLING];
+    if (missing < -2 || missing > 2)
+        wrong("%d messages are missing; the peer got %d", missing, number);
+    last_look();
+}
+
+/* The heir waited for a message before the peer did, or for room. */
+
+MAYBE_UNUSED static void
+let_heir_get(void)
+{
+    sleeping_heir(peer_gets);
+    let_peer_get();
+}
+
+MAYBE_UNUSED static void
+let_heir_put(void)
+{
+    sleeping_heir(peer_puts);
+    let_peer_put();
+}
+
+/* The number that it got or put; 0: it was killed. */
+MAYBE_UNUSED static int
+heir_number(void)
+{
+    int code = heir_end();
+
+    if (code != -SIGKILL && (code < 0 || code >= 128))
+        wrong("the heir: %d", code);
+    return code < 0 || code >= 128 ? 0 : code;
+}
+
+MAYBE_UNUSED static int
+is_empty(void *unused)
+{
+    (void)unused;
+    return sysvmp_queue_qsize(q) == 0;
+}
+
+MAYBE_UNUSED static int
+is_full(void *unused)
+{
+    (void)unused;
+    return sysvmp_queue_qsize(q) >= full_at;
+}
+
 #endif /* CRASH_QUEUE_H */

@@ -11,15 +11,27 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A call that passes more points than this does not end. */
-enum { POINTS_MAX = 1000 };
+enum {
+    POINTS_MAX = 1000, /* a call that passes more of them does not end */
+    HEIR_FIRST = 3,    /* points of an heir that are never left out, */
+    HEIR_NEXT = 8,     /* of these one, another each time: the roll-back; */
+    HEIR_STEP = 29,    /* from there on one of so many */
+    HEIR_ROUNDS = 48,  /* points of a victim that has an heir */
+    LOOP_ROUNDS = 60,  /* beside a thread that is busy; sampled or not */
+    LOOP_ROUNDS_ALL = 2000,
+    LOOP_POINTS = 400, /* a victim that was off the CPU counts many more */
+    WHERE = 48
+};
 
 struct meeting {
     _Atomic int ready;
@@ -28,11 +40,36 @@ struct meeting {
     int answer;
     _Atomic long points;
     _Atomic int faults; /* found in this case, also by peers */
+    _Atomic int beside; /* the thread beside the victim's: its id, */
+    _Atomic int steps;  /* how often it went round, */
+    _Atomic int over;   /* and shall it end? */
+    _Atomic int armed;  /* the heir: 1 shall be, 2 is */
+    /* Crash points where they were killed. */
+    char victim_at[WHERE], heir_at[WHERE];
 };
 
 static struct meeting *meeting;
 static pid_t victim;
 static long round_number;
+static char *killed_at; /* in the victim and in the heir: where to tell */
+
+/* What the rounds have beside the victim, or after it. */
+static void (*beside)(void);
+static int beside_loops;
+static int (*heir)(void);
+static long heir_point; /* 0: it is not killed */
+static pid_t heir_pid;
+static int heir_code;
+
+/* The last that a process does at its crash point is to kill itself: this is
+ * how it can be known afterwards where that was. */
+int
+kill(pid_t pid, int sig)
+{
+    if (killed_at && sig == SIGKILL && pid == getpid())
+        snprintf(killed_at, WHERE, "%s", testing_where());
+    return (int)syscall(SYS_kill, pid, sig);
+}
 
 void
 wrong(const char *text, ...)
@@ -45,8 +82,13 @@ wrong(const char *text, ...)
     va_end(args);
     if (round_number == 0)
         diag("no kill: %s", line);
+    else if (heir_point == 0)
+        diag("killed at point %ld, %s: %s", round_number, meeting->victim_at,
+            line);
     else
-        diag("killed at point %ld: %s", round_number, line);
+        diag("killed at point %ld, %s, the heir at its %ld, %s: %s",
+            round_number, meeting->victim_at, heir_point, meeting->heir_at,
+            line);
     atomic_fetch_add(&meeting->faults, 1);
 }
 
@@ -212,19 +254,140 @@ crash_counted(long points)
     atomic_store(&meeting->points, points);
 }
 
+/* One that has ended instead is no test of anything. */
+static void
+wait_for_sleep(pid_t id, const char *who)
+{
+    until_true(asleep_or_dead, &id, who);
+    if (state_of(id) != 'S')
+        wrong("%s does not sleep", who);
+}
+
+/*
+ * The thread beside the victim's.
+ */
+
+static void *
+run_beside(void *unused)
+{
+    atomic_store(&meeting->beside, (int)syscall(SYS_gettid));
+    if (!beside_loops) {
+        beside();
+        return unused;
+    }
+    until(&meeting->go, 1);
+    while (!atomic_load(&meeting->over)) {
+        beside();
+        atomic_fetch_add(&meeting->steps, 1);
+    }
+    return unused;
+}
+
+static pthread_t
+begin_beside(void)
+{
+    pthread_t thread;
+    pid_t id;
+
+    if (!beside)
+        return pthread_self();
+    if (pthread_create(&thread, NULL, run_beside, NULL) != 0)
+        bail("pthread_create");
+    until(&meeting->beside, 1);
+    id = atomic_load(&meeting->beside);
+    if (!beside_loops)
+        wait_for_sleep(id, "the other thread");
+    return thread;
+}
+
+/* One that sleeps is left to it. */
+static void
+end_beside(pthread_t thread)
+{
+    atomic_store(&meeting->over, 1);
+    if (beside && beside_loops)
+        pthread_join(thread, NULL);
+}
+
+/*
+ * The heir.
+ */
+
+static void *
+arm_heir(void *unused)
+{
+    until(&meeting->armed, 1);
+    testing_crash_at(heir_point);
+    atomic_store(&meeting->armed, 2);
+    return unused;
+}
+
+/* Its points are counted from when it sleeps: so by another thread. */
+static int
+run_sleeping_heir(void *arg)
+{
+    pthread_t thread;
+
+    killed_at = meeting->heir_at;
+    if (pthread_create(&thread, NULL, arm_heir, NULL) != 0)
+        bail("pthread_create");
+    return run_peer(arg);
+}
+
+void
+sleeping_heir(int (*fn)(void))
+{
+    heir_pid = child(run_sleeping_heir, &fn);
+    wait_for_sleep(heir_pid, "the heir");
+    atomic_store(&meeting->armed, 1);
+    until(&meeting->armed, 2);
+}
+
+static int
+run_heir(void)
+{
+    killed_at = meeting->heir_at;
+    return heir();
+}
+
+int
+heir_end(void)
+{
+    if (heir_pid != 0)
+        heir_code = peer_end(heir_pid);
+    heir_pid = 0;
+    return heir_code;
+}
+
+/* After the victim's end, before anybody else looks. */
+static void
+play_heir(void)
+{
+    if (!heir)
+        return;
+    heir_pid = dying_peer(run_heir, heir_point);
+    heir_end();
+}
+
 static int
 run_victim(void *arg)
 {
     const struct crash_case *c = arg;
+    pthread_t thread;
 
     if (c->before)
         c->before();
+    thread = begin_beside();
     atomic_store(&meeting->ready, 1);
     until(&meeting->go, 1);
+    if (beside && beside_loops)
+        until(&meeting->steps, 1);
+    killed_at = meeting->victim_at;
     testing_crash_at(round_number);
     meeting->answer = c->call();
     /* The acknowledgement: from here on what was answered must be true. */
     atomic_store(&meeting->acknowledged, 1);
+    end_beside(thread);
     if (atomic_load(&meeting->points) == 0)
         atomic_store(&meeting->points, testing_points());
     testing_crash_at(0);
@@ -250,6 +413,22 @@ end_of_victim(void)
     return peer_end(victim);
 }
 
+static void
+begin_meeting(void)
+{
+    atomic_store(&meeting->ready, 0);
+    atomic_store(&meeting->go, 0);
+    atomic_store(&meeting->acknowledged, 0);
+    atomic_store(&meeting->points, 0);
+    atomic_store(&meeting->beside, 0);
+    atomic_store(&meeting->steps, 0);
+    atomic_store(&meeting->over, 0);
+    atomic_store(&meeting->armed, 0);
+    strcpy(meeting->victim_at, "-");
+    strcpy(meeting->heir_at, "-");
+    heir_code = 0;
+}
+
 /* One round; was the victim killed? */
 static int
 play(const struct crash_case *c)
@@ -257,10 +436,7 @@ play(const struct crash_case *c)
     struct crash_end end;
     int ended = 0;
 
-    atomic_store(&meeting->ready, 0);
-    atomic_store(&meeting->go, 0);
-    atomic_store(&meeting->acknowledged, 0);
-    atomic_store(&meeting->points, 0);
+    begin_meeting();
     c->begin();
     victim = child(run_victim, (void *)(uintptr_t)c);
     until(&meeting->ready, 1);
@@ -277,7 +453,9 @@ play(const struct crash_case *c)
         ended = end_of_victim();
     end.acknowledged = atomic_load(&meeting->acknowledged);
     end.answer = meeting->answer;
+    play_heir();
     c->look(&end);
+    heir_end();
     if (c->then == STAYS)
         ended = end_of_victim();
     if (ended != 0 && ended != -SIGKILL && ended != PEER_HANGS)
@@ -287,23 +465,141 @@ play(const struct crash_case *c)
     return ended == -SIGKILL;
 }
 
-void
-crash_run(const struct crash_case *c)
+/* The complete form? */
+static int
+all_of_them(void)
 {
-    int killed = 1;
+    const char *all = getenv("SYSVMP_CRASH_ALL");
 
+    return all && strcmp(all, "0") != 0;
+}
+
+/* The first round of a case, which is to count its points. */
+static long
+count(const struct crash_case *c)
+{
     if (!meeting)
         meeting = shared(sizeof(*meeting));
     atomic_store(&meeting->faults, 0);
     round_number = 0;
     play(c);
-    diag("%s: %ld points", c->name, atomic_load(&meeting->points));
+    return atomic_load(&meeting->points);
+}
+
+/* From one point to the next until it is not killed any more. */
+static void
+kill_at_each(const struct crash_case *c)
+{
+    int killed = 1;
+
     while (killed && !meeting->faults && round_number < POINTS_MAX) {
         round_number++;
         killed = play(c);
     }
     if (round_number == POINTS_MAX)
         wrong("it does not end");
+}
+
+void
+crash_run(const struct crash_case *c)
+{
+    diag("%s: %ld points", c->name, count(c));
+    kill_at_each(c);
     ok(meeting->faults == 0,
         "%s: killed at each of its points, and all is well", c->name);
+}
+
+void
+crash_run_beside_sleep(const struct crash_case *c, void (*fn)(void))
+{
+    beside = fn;
+    beside_loops = 0;
+    diag("%s: %ld points", c->name, count(c));
+    kill_at_each(c);
+    beside = NULL;
+    ok(meeting->faults == 0,
+        "%s: killed at each of its points, beside a thread that sleeps",
+        c->name);
+}
+
+/* How many points two threads pass is another number each time. */
+static void
+kill_at_some(const struct crash_case *c, long points)
+{
+    int rounds = all_of_them() ? LOOP_ROUNDS_ALL : LOOP_ROUNDS;
+
+    points = points < LOOP_POINTS ? points : LOOP_POINTS;
+    for (int i = 0; i < rounds && !meeting->faults; i++) {
+        round_number = 1 + i * points / rounds;
+        play(c);
+    }
+}
+
+void
+crash_run_beside_loop(const struct crash_case *c, void (*fn)(void))
+{
+    long points;
+
+    beside = fn;
+    beside_loops = 1;
+    points = count(c);
+    diag("%s: %ld points of two threads", c->name, points);
+    kill_at_some(c, points);
+    beside = NULL;
+    ok(meeting->faults == 0,
+        "%s: killed at its points, beside a thread that is busy", c->name);
+}
+
+/* The heir's next point. */
+static long
+next_of_heir(void)
+{
+    if (all_of_them() || heir_point < HEIR_FIRST)
+        return heir_point + 1;
+    if (heir_point == HEIR_FIRST)
+        return heir_point + 1 + round_number % HEIR_NEXT;
+    if (heir_point <= HEIR_FIRST + HEIR_NEXT)
+        return HEIR_FIRST + HEIR_NEXT + 1 + round_number % HEIR_STEP;
+    return heir_point + HEIR_STEP;
+}
+
+/* The victim is killed at a point, and the heir at its own: how often? */
+static int
+kill_heirs(const struct crash_case *c)
+{
+    int pairs = 0;
+
+    heir_code = -SIGKILL;
+    heir_point = 0;
+    while (heir_code == -SIGKILL && !meeting->faults &&
+        heir_point < POINTS_MAX) {
+        heir_point = next_of_heir();
+        pairs += play(c);
+    }
+    if (heir_point >= POINTS_MAX)
+        wrong("the heir does not end");
+    return pairs;
+}
+
+void
+crash_run_heir(const struct crash_case *c, int (*fn)(void))
+{
+    int pairs = 0, before;
+    long points, step;
+
+    heir = fn;
+    points = count(c);
+    diag("%s: %ld points", c->name, points);
+    step = all_of_them() ? 1 : 1 + points / HEIR_ROUNDS;
+    do {
+        before = pairs;
+        round_number += step;
+        pairs += kill_heirs(c);
+    } while (pairs > before && !meeting->faults && round_number < POINTS_MAX);
+    if (round_number >= POINTS_MAX)
+        wrong("it does not end");
+    heir = NULL;
+    heir_point = 0;
+    ok(meeting->faults == 0,
+        "%s: killed at its points, then the heir: %d pairs", c->name, pairs);
 }

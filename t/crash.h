@@ -19,6 +19,13 @@
  *     sysvmp_leave(): nothing may be left in the kernel
  *
  * The first round goes without a kill, and counts.
+ *
+ * The victim may have a thread beside that which makes the call; and there may
+ * be an heir, the first to find what the victim has left, which is killed at
+ * its 1st, 2nd, 3rd point and some later ones, so that others have to do for
+ * two.  All of its points are played with SYSVMP_CRASH_ALL=1 in the
+ * environment, and many more rounds of two busy threads: that is
+ * `make check-crash`.
  */
 #ifndef CRASH_H
 #define CRASH_H
@@ -52,6 +59,17 @@ struct crash_case {
 
 /* All rounds; one line of TAP. */
 void crash_run(const struct crash_case *crash_case);
+/* The same, while another thread of the victim sleeps in fn(); before() comes
+ * before it, and an answered victim does not wait for it. */
+void crash_run_beside_sleep(const struct crash_case *crash_case,
+    void (*fn)(void));
+/* While it makes fn() again and again, until the call has returned; the points
+ * are those of both threads. */
+void crash_run_beside_loop(const struct crash_case *crash_case,
+    void (*fn)(void));
+/* With an heir: it makes fn() after the victim's end and before look(); or, if
+ * fn is NULL, it is the case's sleeping_heir(). */
+void crash_run_heir(const struct crash_case *crash_case, int (*fn)(void));
 
 /* What follows is for the functions of a case. */
 
@@ -65,6 +83,10 @@ pid_t peer(int (*fn)(void));
 pid_t sleeping_peer(int (*fn)(void));
 /* A process that calls fn() and is killed at point n of it. */
 pid_t dying_peer(int (*fn)(void), long n);
+/* The heir: a peer that sleeps, and is killed at a point after that. */
+void sleeping_heir(int (*fn)(void));
+/* How it ended: as peer_end(); 0 where there is none. */
+int heir_end(void);
 /* A peer's exit code, -N if signal N killed it, or PEER_HANGS, which is wrong;
  * it is then killed. */
 int peer_end(pid_t pid);

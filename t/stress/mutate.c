@@ -23,7 +23,7 @@
 #include "member.h"
 #include "message.h"
 #include "object.h"
-#include "../storm.h"
+#include "storm.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
