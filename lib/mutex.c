@@ -87,6 +87,7 @@ mutex_holder(const struct mutex *mutex)
 {
     const struct arena *arena = mutex->handle.arena;
     uint64_t owner;
+    pid_t pid;
     int dead;
 
     if (arena_me(arena) == 0)
@@ -97,5 +98,6 @@ mutex_holder(const struct mutex *mutex)
     dead = member_dead(arena, mutex->semaphores, owner);
     if (dead != 0)
         return dead < 0 ? dead : 0;
-    return shm_load(&member_at(arena, owner_seat(owner))->pid);
+    pid = shm_load(&member_at(arena, owner_seat(owner))->pid);
+    return pid > 0 ? pid : 0;
 }
