@@ -89,7 +89,7 @@ static void
 unmake(struct arena *arena)
 {
     if (arena->head != NULL) {
-        arena_remove(arena, false);
+        arena_remove(arena);
         sysv_shm_detach(arena->head);
         arena->head = NULL;
     } else {
@@ -198,41 +198,27 @@ arena_own(const struct arena *arena, int id, key_t key)
 }
 
 /*
- * A kill between the two steps leaves what the directory or the janitor, who
- * knows the key, still finds.  A member of an arena that has a janitor takes
- * it off first, so that the janitor need not look there: the segment of the
- * directory might come to its end while it has it attached.
+ * The listing goes last, so that a kill between the two leaves what the next
+ * program finds, and the janitor takes off.
  */
 void
-arena_remove_segment(const struct arena *arena, bool listed_last)
+arena_remove_segment(const struct arena *arena)
 {
     struct sysv_identity segment =
         arena_own(arena, arena->segment, arena->key);
 
-    if (!listed_last)
-        directory_leave(arena->key);
     sysv_shm_remove(&segment);
-    if (listed_last)
-        directory_leave(arena->key);
-}
-
-static bool
-has_janitor(const struct arena *arena)
-{
-    return arena->home >= 0 &&
-        sysv_sem_value(arena->home, BLOCK_JANITOR) > 0;
+    directory_leave(arena->key);
 }
 
 /* The record of what there is goes last. */
 void
-arena_remove(struct arena *arena, bool outside)
+arena_remove(struct arena *arena)
 {
-    bool listed_last = outside || !has_janitor(arena);
-
     object_remove_all(arena);
     for (uint32_t i = arena->head->blocks.count; i-- > 1;)
         block_remove(arena, i);
     cradle_remove(arena);
     block_remove(arena, 0); /* with it the lock, and the janitor's sleep */
-    arena_remove_segment(arena, listed_last);
+    arena_remove_segment(arena);
 }

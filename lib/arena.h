@@ -120,9 +120,9 @@ int arena_lock(struct arena *arena);
 void arena_unlock(struct arena *arena);
 /* Removes everything from the kernel; the caller is the last member, or looks
  * from outside and has seen that there is none and that its tables are sound. */
-void arena_remove(struct arena *arena, bool outside);
+void arena_remove(struct arena *arena);
 /* The segment and its listing. */
-void arena_remove_segment(const struct arena *arena, bool listed_last);
+void arena_remove_segment(const struct arena *arena);
 /* A key for what is about to be made for this arena. */
 key_t arena_new_key(struct arena *arena);
 /* What was made for this arena under that key, for its removal. */

@@ -23,7 +23,6 @@ enum {
     BLOCK_SLOT_COUNT = 36,
     BLOCK_GATES = BLOCK_COUNTERS + BLOCK_SLOT_COUNT,
     BLOCK_MEMBERS = BLOCK_GATES + BLOCK_SLOT_COUNT, /* how many, in block 0 */
-    BLOCK_JANITOR, /* 1 while there is one, in block 0 */
     BLOCK_SEMAPHORES
 };
 

@@ -25,6 +25,8 @@
 #define SLOTS      1023
 #define CANDIDATES 8
 #define ATTEMPTS   16
+#define LOOKS      100
+#define LOOK_NS    20000
 
 /* In each slot: key and creator, or 0. */
 struct slots {
@@ -128,10 +130,24 @@ empty(struct slots *slots)
     return true;
 }
 
+/* Somebody may look at it just now, and it is seen in the kernel as long. */
+static void
+await_removal(const struct directory *directory)
+{
+    struct deadline forever = DEADLINE(SYSVMP_FOREVER);
+
+    for (int i = 0; i < LOOKS; i++) {
+        if (sysv_shm_attached(directory->identity.id) <= 1)
+            return;
+        deadline_nap(&forever, LOOK_NS);
+    }
+}
+
 static void
 retire(const struct directory *directory)
 {
     sysv_shm_remove(&directory->identity);
+    await_removal(directory);
     for (int i = 0; i < SLOTS; i++) {
         uint64_t word = shm_load(&directory->slots->word[i]);
 

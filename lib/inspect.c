@@ -2,13 +2,11 @@
 /*
  * inspect.c: judges arenas from outside, and removes the dead.
  *
- * Only what is provably dead goes: a segment that nobody has attached, made by
- * the process that listed it, and complete (then its creator had it attached)
- * or of a creator that is dead.  Processes that are forked have it attached,
- * too, until they end, exec or leave; who only holds what it held before an
- * exec loses it with the last of the others.  What is in the segment may be
- * the work of a wild pointer, so tables that do not fit are not walked, and
- * each id is checked by key, user and time before it is removed (sysv.c).
+ * Only what is provably dead goes: one that is complete and has no member and
+ * nobody on the way to become one; or that is not, and its creator is dead.
+ * A member is one over an exec, too, until it ends.  What is in the segment
+ * may be the work of a wild pointer, so tables that do not fit are not walked,
+ * and each id is checked by key, user and time before it is removed (sysv.c).
  */
 #include "internal.h"
 
@@ -51,22 +49,33 @@ sound(const struct arena_head *head, uint64_t size)
         fits(&head->objects, sizeof(struct object), OBJECTS_MAX, size);
 }
 
-/* Who is attached is asked last: a creator is, before it is complete. */
+/*
+ * Who is attached proves nothing: another sweeper may be, and a creator may
+ * not be yet.  A home block that is gone was removed by somebody who knew;
+ * then it tells whether he still is at it.
+ */
 static enum verdict
-judge(struct inspection *inspection)
+judge_complete(struct inspection *inspection)
+{
+    int nobody;
+
+    inspection->arena.home = block_semaphores(&inspection->arena, 0);
+    nobody = inspect_abandoned(inspection);
+    return nobody == 1 || (nobody == -EIDRM && inspection->attached == 0)
+        ? VERDICT_DEAD : VERDICT_LIVE;
+}
+
+/* Before it is complete its creator has it alone. */
+static enum verdict
+judge(struct inspection *inspection, bool creator_exists)
 {
     uint64_t magic = shm_load(&inspection->arena.head->magic);
-    int attached = sysv_shm_attached(inspection->arena.segment);
 
-    if (attached < 0)
-        return VERDICT_UNKNOWN;
-    inspection->attached = attached - 1;
-    if (magic == 0) /* not complete */
-        return inspection->attached > 0 || process_exists(inspection->creator)
-            ? VERDICT_STARTING : VERDICT_DEAD;
+    if (magic == 0)
+        return creator_exists ? VERDICT_STARTING : VERDICT_DEAD;
     if (magic != ARENA_MAGIC || !inspection->sound)
         return VERDICT_UNKNOWN;
-    return inspection->attached > 0 ? VERDICT_LIVE : VERDICT_DEAD;
+    return judge_complete(inspection);
 }
 
 void
@@ -74,6 +83,8 @@ inspect_open(struct inspection *inspection, key_t key, pid_t creator)
 {
     struct arena *arena = &inspection->arena;
     struct sysv_segment_state state = { .size = 0 };
+    /* First: one that is dead by now makes nothing more. */
+    bool creator_exists = process_exists(creator);
     int id = sysv_shm_open(key);
     int error;
 
@@ -84,7 +95,7 @@ inspect_open(struct inspection *inspection, key_t key, pid_t creator)
     };
     if (id == -ENOENT) {
         inspection->verdict =
-            process_exists(creator) ? VERDICT_STARTING : VERDICT_GONE;
+            creator_exists ? VERDICT_STARTING : VERDICT_GONE;
         return;
     }
     if (id < 0 || sysv_shm_state(id, &state) < 0 ||
@@ -94,9 +105,8 @@ inspect_open(struct inspection *inspection, key_t key, pid_t creator)
     if (arena->head == NULL)
         return;
     inspection->sound = sound(arena->head, state.size);
-    inspection->verdict = judge(inspection);
-    if (inspection->verdict == VERDICT_LIVE)
-        arena->home = block_semaphores(arena, 0);
+    inspection->attached = state.attached;
+    inspection->verdict = judge(inspection, creator_exists);
 }
 
 void
@@ -119,9 +129,9 @@ void
 inspect_remove(struct inspection *inspection)
 {
     if (inspection->sound)
-        arena_remove(&inspection->arena, true);
+        arena_remove(&inspection->arena);
     else /* its tables were not laid out yet: there is nothing in them */
-        arena_remove_segment(&inspection->arena, true);
+        arena_remove_segment(&inspection->arena);
 }
 
 static void

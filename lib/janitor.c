@@ -185,11 +185,13 @@ adopts_orphans(void)
 static bool
 forks_into_another_namespace(void)
 {
-    struct stat ours, children;
+    static const char next[] = "/proc/self/ns/pid_for_children";
+    struct stat ours, children, link;
 
-    return stat("/proc/self/ns/pid", &ours) == 0 &&
-        stat("/proc/self/ns/pid_for_children", &children) == 0 &&
-        ours.st_ino != children.st_ino;
+    if (stat("/proc/self/ns/pid", &ours) < 0 || lstat(next, &link) < 0)
+        return false;
+    /* It can't be opened before its first process was forked. */
+    return stat(next, &children) < 0 || ours.st_ino != children.st_ino;
 }
 
 static void

@@ -60,7 +60,7 @@ leave(bool at_end)
     if (!at_end)
         handle_give_up_all(arena);
     if (error == 0 && alone(arena)) {
-        arena_remove(arena, false); /* and with it the lock */
+        arena_remove(arena); /* and with it the lock */
     } else if (error == 0 && at_end) {
         just_go(arena);
     } else if (error == 0) {

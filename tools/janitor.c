@@ -98,24 +98,15 @@ nap(int64_t ns)
     deadline_nap(&forever, ns);
 }
 
-/* There is no segment.  One that was complete was taken off the directory
- * before that (lib/arena.c). */
-static void
-tidy(key_t key, int home)
-{
-    if (home < 0)
-        directory_leave(key);
-}
-
 /*
  * Whoever would have made it or completed it has ended, or has made it and
  * removed it again: it said so, or its end of the socket is closed.
  */
 static bool
-incomplete(struct inspection *it, int home)
+incomplete(struct inspection *it)
 {
     if (it->arena.head == NULL)
-        tidy(it->arena.key, home);
+        directory_leave(it->arena.key); /* a kill between the two */
     else if (it->attached == 0)
         inspect_remove(it);
     else
@@ -134,7 +125,7 @@ look(key_t key, pid_t creator, int *home)
     switch (it.verdict) {
     case VERDICT_GONE:
     case VERDICT_STARTING:
-        done = incomplete(&it, *home);
+        done = incomplete(&it);
         break;
     case VERDICT_LIVE:
         done = inspect_abandoned(&it) == 1;
@@ -158,11 +149,8 @@ look(key_t key, pid_t creator, int *home)
 static void
 clean_up_after(key_t key, pid_t creator, int home)
 {
-    struct sembuf here = sem_operation(BLOCK_JANITOR, 1, SEM_UNDO);
     int64_t pause_ns = 0, removal_ns = REMOVAL_NS;
 
-    if (home >= 0)
-        (void) sysv_semop(home, &here, 1);
     do {
         if (home >= 0 && await_nobody(home) != 0) {
             nap(removal_ns); /* longer where somebody else removed it */
