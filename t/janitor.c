@@ -265,8 +265,8 @@ leaves_nothing_at_once(void)
         clean += ipc_left() == 0;
     }
     is_int(2 * ROUNDS, clean,
-        "%d programs end, and nothing is left before their janitors end, nor "
-        "after", ROUNDS);
+        "%d programs end, and nothing is left, before their janitors "
+        "end and after", ROUNDS);
 }
 
 static int
@@ -286,6 +286,7 @@ with_a_child(void *arg)
     stage->child = child(use_when_told, NULL);
     for (;;)
         pause();
+    return 0;
 }
 
 static void
