@@ -327,7 +327,7 @@ exec(void)
     pid_t janitor = stage->janitor;
 
     until_true(has_nothing_attached, &pid, "exec");
-    ok(ipc_left() > 0, "a program becomes another one, which holds all it had");
+    ok(ipc_left() > 0, "a program becomes another, which holds all it had");
     ok(asleep(janitor), "... and its janitor sleeps on");
     is_int(-SIGKILL, slay(pid), "... that one is killed");
     is_int(0, reap(janitor), "... and its janitor cleans up");
