@@ -452,7 +452,7 @@ others_stay(void)
 static void
 checked_removal(void)
 {
-    key_t key = arena_key();
+    key_t key = 0x5379734d;
     struct sysv_identity queue_id = {.id = sysv_msg_create(key), .key = key};
     struct sysv_identity other = queue_id;
 
