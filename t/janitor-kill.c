@@ -25,8 +25,6 @@ int janitor_main(int argc, char **argv);
 #include "../tools/janitor.c"
 #undef main
 
-#include "storm.h"
-
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,10 +214,21 @@ look_for_rest(int64_t took, long n)
  * At random moments.
  */
 
-static void
-at_random(int kills)
+static unsigned *
+drawn_seed(void)
 {
-    unsigned *seed = storm_seed();
+    static unsigned seed;
+    const char *wanted = getenv("SYSVMP_SEED");
+
+    seed = wanted != NULL ? (unsigned)strtoul(wanted, NULL, 0)
+                          : (unsigned)now_ns();
+    diag("SYSVMP_SEED=%u", seed);
+    return &seed;
+}
+
+static void
+at_random(unsigned *seed, int kills)
+{
     int64_t longest = 0;
 
     faults = 0;
@@ -242,9 +251,8 @@ at_random(int kills)
 
 /* The janitor a moment later: it may be in the middle of its work. */
 static void
-both_at_random(int kills)
+both_at_random(unsigned *seed, int kills)
 {
-    unsigned *seed = storm_seed();
     int dirty = 0;
 
     faults = 0;
@@ -470,6 +478,7 @@ int
 main(int argc, char **argv)
 {
     int long_form = argc == 2 && strcmp(argv[1], "long") == 0;
+    unsigned *seed;
 
     if (argc == 5)
         return janitor_by_us(argc, argv);
@@ -479,8 +488,9 @@ main(int argc, char **argv)
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     snprintf(children_path, sizeof(children_path),
         "/proc/self/task/%d/children", (int)getpid());
-    at_random(long_form ? LONG : QUICK);
-    both_at_random(long_form ? LONG_BOTH : QUICK_BOTH);
+    seed = drawn_seed();
+    at_random(seed, long_form ? LONG : QUICK);
+    both_at_random(seed, long_form ? LONG_BOTH : QUICK_BOTH);
     for (int i = 0; i < DEEDS; i++) {
         if (!deeds[i].leaves)
             at_each_point(&deeds[i], 0);
