@@ -3,7 +3,7 @@
  * ipc.c: an IPC namespace for each test, and what is left in it.  plan() asks
  * for the namespace, before there is any object.
  *
- * SYSVMP_TEST_LIMITS="msgmnb=2048 sem=250,32000,500,8" gives it these limits;
+ * SYSVMP_TEST_LIMITS="msgmnb=2048 sem=250,32000,32,8" gives it these limits;
  * where that can't be done the test does not go on, as it would show nothing.
  */
 #include <config.h>
