@@ -12,7 +12,7 @@
 #include <config.h>
 
 #include "child.h"
-#include "storm.h"
+#include "stress/storm.h"
 
 #include <pthread.h>
 #include <signal.h>
