@@ -2,6 +2,9 @@
 /*
  * ipc.c: an IPC namespace for each test, and what is left in it.  plan() asks
  * for the namespace, before there is any object.
+ *
+ * SYSVMP_TEST_LIMITS="msgmnb=2048 sem=250,32000,32,8" gives it these limits;
+ * where that can't be done the test does not go on, as it would show nothing.
  */
 #include <config.h>
 
@@ -56,6 +59,33 @@ enter_namespace(void)
     } else {
         diag("no IPC namespace of our own: %s", strerror(errno));
     }
+}
+
+/* "NAME=VALUE" or "NAME=VALUE,VALUE..." */
+static void
+set_limit(char *limit)
+{
+    char path[64], *value = strchr(limit, '=');
+
+    if (!value || !private_ipc)
+        bail("SYSVMP_TEST_LIMITS: %s", value ? "no namespace" : "no value");
+    *value++ = '\0';
+    for (char *comma; (comma = strchr(value, ','));)
+        *comma = ' ';
+    snprintf(path, sizeof(path), "/proc/sys/kernel/%s", limit);
+    if (write_line(path, value) < 0)
+        bail("%s: %s", path, strerror(errno));
+}
+
+static void
+set_limits(void)
+{
+    const char *limits = getenv("SYSVMP_TEST_LIMITS");
+    char *copy = strdup(limits ? limits : ""), *limit, *rest = copy;
+
+    while (copy && (limit = strtok_r(rest, " ", &rest)))
+        set_limit(limit);
+    free(copy);
 }
 
 int
@@ -141,5 +171,6 @@ void
 ipc_enter(void)
 {
     enter_namespace();
+    set_limits();
     left_before = walk_all(NULL, NULL, NULL);
 }

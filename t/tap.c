@@ -130,6 +130,7 @@ plan(int tests)
     tally->planned = tests;
     printf("1..%d\n", tests + 1);
 
+    tsan_enter();
     ipc_enter();
     fflush(stdout);
     pid = fork();

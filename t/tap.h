@@ -45,6 +45,7 @@ void bail(const char *why, ...) TAP_PRINTF(1, 2)
     __attribute__((__noreturn__));
 
 /* For plan(). */
+void tsan_enter(void);
 void ipc_enter(void);
 /* Is the IPC namespace our own, so that its limits may be changed? */
 int ipc_is_private(void);
