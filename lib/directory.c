@@ -25,8 +25,8 @@
 #define SLOTS      1023
 #define CANDIDATES 8
 #define ATTEMPTS   16
-#define LOOKS      100
-#define LOOK_NS    20000
+#define LOOK_NS    20000 /* between looks, doubled each time, up to */
+#define LOOK_MAX   100000000
 
 /* In each slot: key and creator, or 0. */
 struct slots {
@@ -71,11 +71,13 @@ static bool
 open_candidate(struct directory *directory, int i, bool create)
 {
     key_t key = candidate(i);
+    bool made = false;
     int error;
     int id = sysv_shm_open(key);
 
     if (id == -ENOENT && create) {
         id = sysv_shm_create(key, sizeof(struct slots));
+        made = id >= 0;
         if (id == -EEXIST) /* just now, by somebody else */
             id = sysv_shm_open(key);
     }
@@ -83,6 +85,8 @@ open_candidate(struct directory *directory, int i, bool create)
         return false;
     directory->slots = sysv_shm_attach(id, &error);
     directory->identity = (struct sysv_identity){ .id = id, .key = key };
+    if (directory->slots == NULL && made)
+        sysv_shm_remove(&directory->identity);
     return directory->slots != NULL;
 }
 
@@ -136,10 +140,10 @@ await_removal(const struct directory *directory)
 {
     struct deadline forever = DEADLINE(SYSVMP_FOREVER);
 
-    for (int i = 0; i < LOOKS; i++) {
+    for (int64_t ns = LOOK_NS; ns < LOOK_MAX; ns *= 2) {
         if (sysv_shm_attached(directory->identity.id) <= 1)
             return;
-        deadline_nap(&forever, LOOK_NS);
+        deadline_nap(&forever, ns);
     }
 }
 
