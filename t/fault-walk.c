@@ -467,6 +467,10 @@ may_be_left(void)
     case SEAM_SHMCTL:
     case SEAM_SHMDT:
         return 100;
+    case SEAM_SHMGET: /* the directory, which who leaves can't open */
+        return 1;
+    case SEAM_SHMAT: /* likewise; each place for one is made, and not used */
+        return now->mode == ONCE ? 1 : 8;
     case SEAM_MSGCTL:
         return now->mode == ONCE ? 1 : 100;
     case SEAM_SEMOP:

@@ -23,7 +23,6 @@
 #include "member.h"
 #include "message.h"
 #include "object.h"
-#include "storm.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -504,10 +503,21 @@ enough(long wanted, int64_t start)
     return now_ns() - start > QUICK_MS * INT64_C(1000000);
 }
 
+static unsigned
+first_seed(void)
+{
+    const char *wanted = getenv("SYSVMP_SEED");
+    unsigned seed = wanted ? (unsigned)strtoul(wanted, NULL, 0)
+                           : (unsigned)now_ns() ^ (unsigned)getpid() << 16;
+
+    diag("SYSVMP_SEED=%u", seed);
+    return seed;
+}
+
 static void
 mutate(long wanted)
 {
-    unsigned seed = *storm_seed();
+    unsigned seed = first_seed();
     int64_t start = now_ns();
     int rounds = 0;
 
