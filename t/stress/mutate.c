@@ -23,7 +23,6 @@
 #include "member.h"
 #include "message.h"
 #include "object.h"
-#include "storm.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -163,6 +162,17 @@ some_buffer(void **buf)
     return size;
 }
 
+/* Ours are all x; what is not of ours, and not x, must not come through. */
+static void
+look_at_payload(const char *buf, int64_t length)
+{
+    for (int64_t i = 0; i < length; i++)
+        if (buf[i] != 'x') {
+            wrong("a message that is none of ours was taken for one");
+            return;
+        }
+}
+
 static void
 use_queue(struct sysvmp_queue *q)
 {
@@ -172,7 +182,8 @@ use_queue(struct sysvmp_queue *q)
 
     CALL(sysvmp_queue_next_len(q), SYSVMP_INLINE_MAX, 0);
     CALL(sysvmp_queue_put(q, buf, size, ms), 0, ms);
-    CALL(sysvmp_queue_get(q, buf, size, ms), (int64_t)size, ms);
+    look_at_payload(buf,
+        CALL(sysvmp_queue_get(q, buf, size, ms), (int64_t)size, ms));
     CALL(sysvmp_queue_get(q, buf, size, 0), (int64_t)size, 0);
     CALL(sysvmp_queue_qsize(q), INT32_MAX, 0);
     CALL(sysvmp_queue_full(q), 1, 0);
@@ -190,7 +201,9 @@ use_pipe(void)
     CALL(sysvmp_conn_send(the.end[from], buf, size, ms), 0, ms);
     CALL(sysvmp_conn_poll(the.end[!from], ms), 1, ms);
     CALL(sysvmp_conn_next_len(the.end[!from]), SYSVMP_INLINE_MAX, 0);
-    CALL(sysvmp_conn_recv(the.end[!from], buf, size, ms), (int64_t)size, ms);
+    look_at_payload(buf,
+        CALL(sysvmp_conn_recv(the.end[!from], buf, size, ms), (int64_t)size,
+            ms));
     free(buf);
 }
 
@@ -274,35 +287,51 @@ some_value(uint64_t old)
     }
 }
 
+static struct message_header
+some_header(size_t length)
+{
+    struct message_header header = {.kind = MESSAGE_INLINE,
+        .version = MESSAGE_VERSION,
+        .length = (uint32_t)(length - sizeof(header))};
+
+    if (chance(&chances, 2))
+        header.kind = (uint8_t)some_value(header.kind);
+    if (chance(&chances, 4) == 0)
+        header.version = (uint8_t)some_value(header.version);
+    if (chance(&chances, 4) == 0)
+        header.flags = (uint16_t)some_value(0);
+    if (chance(&chances, 2))
+        header.length = (uint32_t)some_value(header.length);
+    header.generation = (uint32_t)some_value(0);
+    header.block = (uint32_t)some_value(0);
+    return header;
+}
+
+/* By chance it may be one of ours. */
+static int
+is_ours(const struct message_header *header, size_t length)
+{
+    return header->kind == MESSAGE_INLINE && header->flags == 0 &&
+        header->version == MESSAGE_VERSION && length >= sizeof(*header) &&
+        header->length == length - sizeof(*header);
+}
+
 static void
 put_message(void)
 {
-    static struct message message;
-    struct message_header *header = &message.header;
     size_t length = chance(&chances, 3) ? chance(&chances, 64)
                                         : chance(&chances, BODY_MAX);
+    struct message_header header = some_header(length);
     struct {
         long type;
         unsigned char body[BODY_MAX];
     } raw = {.type = 1 + (long)chance(&chances, 3)};
 
-    *header = (struct message_header){.kind = MESSAGE_INLINE,
-        .version = MESSAGE_VERSION,
-        .length = (uint32_t)(length - sizeof(*header))};
-    if (chance(&chances, 2))
-        header->kind = (uint8_t)some_value(header->kind);
-    if (chance(&chances, 4) == 0)
-        header->version = (uint8_t)some_value(header->version);
-    if (chance(&chances, 4) == 0)
-        header->flags = (uint16_t)some_value(0);
-    if (chance(&chances, 2))
-        header->length = (uint32_t)some_value(header->length);
-    header->generation = (uint32_t)some_value(0);
-    header->block = (uint32_t)some_value(0);
-    memcpy(raw.body, header, sizeof(*header));
+    memset(raw.body, is_ours(&header, length) ? 'x' : 'y', sizeof(raw.body));
+    memcpy(raw.body, &header, sizeof(header));
     snprintf(board->what[board->at], sizeof(board->what[0]),
         "%zu bytes, kind %d, version %d, flags %d, length %u", length,
-        header->kind, header->version, header->flags, header->length);
+        header.kind, header.version, header.flags, header.length);
     if (msgsnd(the.ids[chance(&chances, CHANNELS)], &raw, length,
             IPC_NOWAIT) == 0)
         board->messages++;
@@ -474,10 +503,21 @@ enough(long wanted, int64_t start)
     return now_ns() - start > QUICK_MS * INT64_C(1000000);
 }
 
+static unsigned
+first_seed(void)
+{
+    const char *wanted = getenv("SYSVMP_SEED");
+    unsigned seed = wanted ? (unsigned)strtoul(wanted, NULL, 0)
+                           : (unsigned)now_ns() ^ (unsigned)getpid() << 16;
+
+    diag("SYSVMP_SEED=%u", seed);
+    return seed;
+}
+
 static void
 mutate(long wanted)
 {
-    unsigned seed = *storm_seed();
+    unsigned seed = first_seed();
     int64_t start = now_ns();
     int rounds = 0;
 
