@@ -207,7 +207,7 @@ arena_remove_segment(const struct arena *arena)
     struct sysv_identity segment =
         arena_own(arena, arena->segment, arena->key);
 
-    sysv_shm_remove(&segment);
+    (void) sysv_shm_remove(&segment);
     directory_leave(arena->key);
 }
 

@@ -54,7 +54,7 @@ cradle_remove(const struct arena *arena)
     if (cradle.id < 0)
         cradle.id = sysv_shm_open(cradle.key);
     if (cradle.id >= 0)
-        sysv_shm_remove(&cradle);
+        (void) sysv_shm_remove(&cradle);
 }
 
 void

@@ -86,7 +86,7 @@ open_candidate(struct directory *directory, int i, bool create)
     directory->slots = sysv_shm_attach(id, &error);
     directory->identity = (struct sysv_identity){ .id = id, .key = key };
     if (directory->slots == NULL && made)
-        sysv_shm_remove(&directory->identity);
+        (void) sysv_shm_remove(&directory->identity);
     return directory->slots != NULL;
 }
 
@@ -150,7 +150,8 @@ await_removal(const struct directory *directory)
 static void
 retire(const struct directory *directory)
 {
-    sysv_shm_remove(&directory->identity);
+    if (!sysv_shm_remove(&directory->identity))
+        return; /* by somebody else, who waits for us to look away */
     await_removal(directory);
     for (int i = 0; i < SLOTS; i++) {
         uint64_t word = shm_load(&directory->slots->word[i]);

@@ -65,15 +65,18 @@ judge_complete(struct inspection *inspection)
         ? VERDICT_DEAD : VERDICT_LIVE;
 }
 
-/* Before it is complete its creator has it alone. */
+/* Before it is complete its creator has it alone.  Is it that one?  The kernel
+ * says it only within one pid namespace; the head says it to all. */
 static enum verdict
-judge(struct inspection *inspection, bool creator_exists)
+judge(struct inspection *inspection, pid_t maker, bool creator_exists)
 {
-    uint64_t magic = shm_load(&inspection->arena.head->magic);
+    const struct arena_head *head = inspection->arena.head;
+    uint64_t magic = shm_load(&head->magic);
 
-    if (magic == 0)
+    if (magic == 0 && maker == inspection->creator)
         return creator_exists ? VERDICT_STARTING : VERDICT_DEAD;
-    if (magic != ARENA_MAGIC || !inspection->sound)
+    if (magic != ARENA_MAGIC || !inspection->sound ||
+        head->creator != inspection->creator)
         return VERDICT_UNKNOWN;
     return judge_complete(inspection);
 }
@@ -99,14 +102,14 @@ inspect_open(struct inspection *inspection, key_t key, pid_t creator)
         return;
     }
     if (id < 0 || sysv_shm_state(id, &state) < 0 ||
-        state.creator != creator || state.size < sizeof(struct arena_head))
+        state.size < sizeof(struct arena_head))
         return;
     arena->head = sysv_shm_attach(id, &error);
     if (arena->head == NULL)
         return;
     inspection->sound = sound(arena->head, state.size);
     inspection->attached = state.attached;
-    inspection->verdict = judge(inspection, creator_exists);
+    inspection->verdict = judge(inspection, state.creator, creator_exists);
 }
 
 void

@@ -101,13 +101,16 @@ find(struct launch *launch)
 static int
 become_janitor(void *arg)
 {
+    /* Nothing preloaded, which might have us in it and want a janitor. */
+    static char *const environment[] = { (char *) (intptr_t) "SYSVMP_JANITOR=0",
+        NULL };
     struct launch *launch = arg;
 
     setsid(); /* whoever kills our group does not kill it */
     fcntl(launch->socket, F_SETFD, 0);
     for (int i = 0; i < CANDIDATES; i++)
         if (launch->paths[i][0] != '\0')
-            execv(launch->paths[i], launch->arguments);
+            execve(launch->paths[i], launch->arguments, environment);
     _exit(127);
 }
 

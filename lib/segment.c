@@ -56,7 +56,7 @@ try_size(struct arena *arena, uint64_t size)
         return segment.id;
     arena->head = sysv_shm_attach(segment.id, &ignored);
     if (arena->head == NULL) {
-        sysv_shm_remove(&segment);
+        (void) sysv_shm_remove(&segment);
         return -ENOMEM;
     }
     arena->segment = segment.id;

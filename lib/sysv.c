@@ -401,15 +401,17 @@ sysv_shm_open(key_t key)
     return id >= 0 ? (int) id : not_opened((int) id);
 }
 
-void
+bool
 sysv_shm_remove(const struct sysv_identity *which)
 {
     struct shmid_ds now;
     long result;
 
     CALL(result, SEAM_SHMCTL, shmctl(which->id, IPC_STAT, &now));
-    if (result >= 0 && same(which, &now.shm_perm, now.shm_ctime))
-        CALL(result, SEAM_SHMCTL, shmctl(which->id, IPC_RMID, NULL));
+    if (result < 0 || !same(which, &now.shm_perm, now.shm_ctime))
+        return false;
+    CALL(result, SEAM_SHMCTL, shmctl(which->id, IPC_RMID, NULL));
+    return result >= 0;
 }
 
 void *

@@ -80,7 +80,8 @@ ssize_t sysv_msgpeek(int id, void *message, size_t size);
 
 int sysv_shm_create(key_t key, size_t size);
 int sysv_shm_open(key_t key);
-void sysv_shm_remove(const struct sysv_identity *which);
+/* true: it was there, and we have removed it. */
+bool sysv_shm_remove(const struct sysv_identity *which);
 void *sysv_shm_attach(int id, int *error);
 void sysv_shm_detach(const void *address);
 /* How many processes are attached. */

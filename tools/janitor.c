@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "block.h"
@@ -31,9 +32,15 @@
 static void
 close_all_but(int kept)
 {
-    DIR *descriptors = opendir("/proc/self/fd");
+    DIR *descriptors;
     struct dirent *entry;
 
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, kept + 1, ~0U, 0) == 0 &&
+        (kept == 0 || syscall(SYS_close_range, 0, kept - 1, 0) == 0))
+        return;
+#endif
+    descriptors = opendir("/proc/self/fd");
     if (descriptors == NULL) {
         for (int fd = 0; fd < (int) sysconf(_SC_OPEN_MAX); fd++)
             if (fd != kept)
