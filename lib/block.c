@@ -30,6 +30,15 @@ block_semaphores(const struct arena *arena, uint32_t i)
 }
 
 int
+block_checked(const struct arena *arena, uint32_t i)
+{
+    int id = block_semaphores(arena, i);
+
+    return sysv_sem_open(shm_load(&block_at(arena, i)->key)) == id ? id
+                                                                  : -EIDRM;
+}
+
+int
 block_create(struct arena *arena, uint32_t i)
 {
     struct block *block = block_at(arena, i);

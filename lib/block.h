@@ -41,6 +41,9 @@ struct block {
 int block_create(struct arena *arena, uint32_t i);
 void block_remove(struct arena *arena, uint32_t i);
 int block_semaphores(const struct arena *arena, uint32_t i);
+/* The same, for who looks from outside: -EIDRM unless the kernel has that id
+ * under the key that is noted. */
+int block_checked(const struct arena *arena, uint32_t i);
 /* Finds n slots in a row, makes a block where there are none, and takes
  * nothing yet: the caller writes its intent first. */
 int block_find(struct arena *arena, int n, uint32_t *i, int *slot);

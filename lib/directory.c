@@ -134,30 +134,32 @@ empty(struct slots *slots)
     return true;
 }
 
-/* Somebody may look at it just now, and it is seen in the kernel as long. */
-static void
-await_removal(const struct directory *directory)
-{
-    struct deadline forever = DEADLINE(SYSVMP_FOREVER);
-
-    for (int64_t ns = LOOK_NS; ns < LOOK_MAX; ns *= 2) {
-        if (sysv_shm_attached(directory->identity.id) <= 1)
-            return;
-        deadline_nap(&forever, ns);
-    }
-}
-
-static void
+/* Removes it, when it is empty: true if it was we. */
+static bool
 retire(const struct directory *directory)
 {
-    if (!sysv_shm_remove(&directory->identity))
-        return; /* by somebody else, who waits for us to look away */
-    await_removal(directory);
+    if (!empty(directory->slots) || !sysv_shm_remove(&directory->identity))
+        return false;
     for (int i = 0; i < SLOTS; i++) {
         uint64_t word = shm_load(&directory->slots->word[i]);
 
         if (word != 0)
             (void) enter_word(word);
+    }
+    return true;
+}
+
+/* Somebody may have begun to look at it: it is seen in the kernel until he
+ * looks away. */
+static void
+await_removal(int id)
+{
+    struct deadline forever = DEADLINE(SYSVMP_FOREVER);
+
+    for (int64_t ns = LOOK_NS; ns < LOOK_MAX; ns *= 2) {
+        if (sysv_shm_attached(id) < 0)
+            return;
+        deadline_nap(&forever, ns);
     }
 }
 
@@ -183,13 +185,15 @@ directory_leave(key_t key)
 {
     for (int i = 0; i < CANDIDATES; i++) {
         struct directory directory;
+        bool retired;
 
         if (!open_candidate(&directory, i, false))
             continue;
         take_off(directory.slots, key);
-        if (empty(directory.slots))
-            retire(&directory);
+        retired = retire(&directory);
         sysv_shm_detach(directory.slots);
+        if (retired)
+            await_removal(directory.identity.id);
     }
 }
 
@@ -198,15 +202,15 @@ directory_each(void (*fn)(key_t key, pid_t creator, void *arg), void *arg)
 {
     for (int i = 0; i < CANDIDATES; i++) {
         struct directory directory;
+        uint64_t words[SLOTS];
 
         if (!open_candidate(&directory, i, false))
             continue;
-        for (int k = 0; k < SLOTS; k++) {
-            uint64_t word = shm_load(&directory.slots->word[k]);
-
-            if (word != 0)
-                fn(key_of(word), (pid_t) (uint32_t) word, arg);
-        }
-        sysv_shm_detach(directory.slots);
+        for (int k = 0; k < SLOTS; k++)
+            words[k] = shm_load(&directory.slots->word[k]);
+        sysv_shm_detach(directory.slots); /* fn may take off the last */
+        for (int k = 0; k < SLOTS; k++)
+            if (words[k] != 0)
+                fn(key_of(words[k]), (pid_t) (uint32_t) words[k], arg);
     }
 }

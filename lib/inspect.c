@@ -59,7 +59,7 @@ judge_complete(struct inspection *inspection)
 {
     int nobody;
 
-    inspection->arena.home = block_semaphores(&inspection->arena, 0);
+    inspection->arena.home = block_checked(&inspection->arena, 0);
     nobody = inspect_abandoned(inspection);
     return nobody == 1 || (nobody == -EIDRM && inspection->attached == 0)
         ? VERDICT_DEAD : VERDICT_LIVE;
