@@ -10,10 +10,12 @@
 #include "tool.h"
 
 /* How the segment is laid out: it is spoilt as a wild pointer would. */
+#include "block.h"
 #include "member.h"
 #include "object.h"
 
 #include <signal.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 
 enum { ROUNDS = 150 };
@@ -137,11 +139,53 @@ spoilt_in_many_ways(struct region regions[4])
     is_str("live", member_of("arenas", NULL, "state"), "... it is live");
 }
 
+/* Each word in turn is as large as can be: an index is checked, or else far
+ * outside. */
+static void
+each_word_all_ones(struct region regions[4])
+{
+    int words = 0, listed = 0;
+
+    for (int i = 0; i < 4; i++)
+        for (size_t at = 0; at < regions[i].size && at < 256; at += 4) {
+            memset(regions[i].at + at, 0xff, 4);
+            listed += survives("list");
+            words++;
+            restore(regions);
+        }
+    is_int(words, listed, "corrupt: list, with each of %d words all ones",
+        words);
+}
+
+/* The id of the home block is that of a set of somebody else's, larger than
+ * any of ours. */
+static void
+a_foreign_set(struct arena_head *head)
+{
+    enum { LARGE = 250 };
+    int id = semget(IPC_PRIVATE, LARGE, 0600);
+    struct block *home = (void *)((char *)head + head->blocks.offset);
+    int32_t before = home->semaphores;
+    unsigned short values[LARGE];
+
+    for (int i = 0; i < LARGE; i++)
+        values[i] = 0x7fff;
+    semctl(id, 0, SETALL, values);
+    home->semaphores = id;
+    is_int(0, tool("list --json"), "corrupt: the id of a set of another's");
+    is_str("0", member_of("arenas", NULL, "alive"),
+        "... whose values are not taken for ours");
+    tool("clean");
+    is_int(0, semctl(id, 0, IPC_RMID), "... nor is it removed");
+    home->semaphores = before;
+}
+
 static void
 forced_out(struct arena_head *head)
 {
     char command[64];
 
+    tool("list --json");
     snprintf(command, sizeof(command), "clean --force %s",
         member_of("arenas", "live", "arena"));
     head->created = INT64_MAX / 2;
@@ -172,7 +216,7 @@ made_in_the_future(void)
 int
 main(void)
 {
-    enum { TESTS = 11 };
+    enum { TESTS = 15 };
     static struct region regions[4];
     struct arena_head *head;
     pid_t pid;
@@ -190,6 +234,8 @@ main(void)
     head = attached();
     choose(regions, head);
     spoilt_in_many_ways(regions);
+    each_word_all_ones(regions);
+    a_foreign_set(head);
     forced_out(head);
     slay(pid);
     shmdt(head);

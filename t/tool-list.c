@@ -21,8 +21,8 @@ static struct sysvmp_rlock *again;
 static struct sysvmp_conn *end[2];
 
 static struct {
-    _Atomic int ready, up, over;
-    int pid[4];
+    _Atomic int ready, up, waiting, over;
+    int pid[4], killed;
 } *stage;
 
 static int
@@ -56,6 +56,7 @@ static int (*const waits[])(void) = {get, put, acquire, acquire_again};
 static int
 wait_in(void *arg)
 {
+    atomic_fetch_add(&stage->waiting, 1);
     return waits[*(int *)arg]();
 }
 
@@ -93,15 +94,15 @@ static int
 program(void *arg)
 {
     static int number[4] = {0, 1, 2, 3};
-    pid_t pid;
 
     (void)arg;
     make_objects();
-    pid = child(die_holding, NULL);
+    stage->killed = child(die_holding, NULL);
     until(&stage->up, 1);
-    slay(pid);
     for (int i = 0; i < 4; i++)
         stage->pid[i] = child(wait_in, &number[i]);
+    until(&stage->waiting, 4);
+    slay(stage->killed); /* last, so that nobody takes its seat */
     atomic_store(&stage->ready, 1);
     for (;;)
         pause();
@@ -159,6 +160,9 @@ queues_are_shown(void)
 static void
 locks_are_shown(const char *holder)
 {
+    char killed[16];
+
+    snprintf(killed, sizeof(killed), "%d", stage->killed);
     is_str(holder, member_of("objects", "lock-2", "holder"),
         "list: a lock, and who holds it");
     is_str("held", member_of("objects", "lock-2", "state"), "... alive");
@@ -166,6 +170,8 @@ locks_are_shown(const char *holder)
         "... while one waits");
     is_str("dead", member_of("objects", "lock-5", "state"),
         "a lock whose holder was killed");
+    is_str(killed, member_of("objects", "lock-5", "holder"),
+        "... and who that was");
     is_str(holder, member_of("objects", "rlock-6", "holder"),
         "an rlock, and who holds it");
     is_str("1", member_of("objects", "rlock-6", "waiters"),
@@ -183,8 +189,9 @@ processes_are_shown(const char *creator)
         "list: the program's arena");
     is_str("live", member_of("arenas", NULL, "state"), "... is live");
     is_str("5", member_of("arenas", NULL, "alive"), "... with 5 processes");
+    is_str("1", member_of("arenas", NULL, "dead"), "... one that was killed");
     is_str("8", member_of("arenas", NULL, "objects"), "... and 8 objects");
-    is_int(5, count_of("\"state\": \"alive\""), "... all of them are shown");
+    is_int(5, count_of("\"state\": \"alive\""), "... all of those are shown");
     is_str(creator, member_of("processes", "alive", "pid"),
         "... the creator among them");
 }
@@ -253,7 +260,7 @@ nothing_left(void *arg)
 int
 main(void)
 {
-    enum { TESTS = 33 };
+    enum { TESTS = 35 };
 
     plan(TESTS);
     if (!have_tool(TESTS))
