@@ -188,7 +188,7 @@ forced_out(struct arena_head *head)
     tool("list --json");
     snprintf(command, sizeof(command), "clean --force %s",
         member_of("arenas", "live", "arena"));
-    head->created = INT64_MAX / 2;
+    head->since = INT64_MAX / 2;
     head->objects.count = UINT32_MAX;
     is_int(0, tool(command), "corrupt: by force it goes");
     ok(strstr(tool_output, "can't be read") != NULL,
@@ -206,7 +206,7 @@ made_in_the_future(void)
 
     until(&stage->ready, 2);
     head = attached();
-    head->created = INT64_MAX / 2;
+    head->since = INT64_MAX / 2;
     shmdt(head);
     slay(pid);
     is_int(0, tool("clean"), "corrupt: a dead one, made in the future");

@@ -9,6 +9,7 @@
 #include "internal.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,6 @@
 #include <unistd.h>
 
 #include "channel.h"
-#include "janitor.h"
 #include "table.h"
 #include "verbs.h"
 #include "view.h"
@@ -313,7 +313,7 @@ add_janitor(struct table *table, const struct view *view)
         table_none(table, "?");
     else if (pid <= 0)
         table_none(table, "none");
-    else if (!janitor_alive(pid))
+    else if (kill(pid, 0) < 0 && errno == ESRCH)
         table_none(table, "dead");
     else
         table_number(table, (uint64_t) pid);
