@@ -496,7 +496,9 @@ SYSVMP_MUST_CHECK int sysvmp_pipe_create(struct sysvmp_conn *end[2],
 
 /*
  * Sends a copy of len bytes, waiting while the pipe is full.  Each call looks
- * for a live holder of the other end; there is no SIGPIPE.  Returns
+ * for a live holder of the other end; there is no SIGPIPE.  While a process of
+ * the program is in the middle of a fork its child may be one: until that is
+ * known, some 100 us, a message may still be accepted.  Returns
  *   0          the message is in the pipe, whatever happens to us
  *   -EPIPE     nobody holds the other end, or its last holder died meanwhile
  *   -EMSGSIZE  len is over SYSVMP_INLINE_MAX or a limit of the system
