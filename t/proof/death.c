@@ -26,6 +26,7 @@ static struct words {
 } *words;
 
 static int64_t *took;
+static int programs;
 static struct sysvmp_conn *end[2];
 
 static int
@@ -126,7 +127,7 @@ examples(void)
 {
     int told = 0;
 
-    for (int i = 0; i < PROGRAMS; i++) {
+    for (int i = 0; i < programs; i++) {
         struct sysvmp_process *p = start_victim(RECV);
 
         must(sysvmp_process_kill(p), "kill");
@@ -135,8 +136,8 @@ examples(void)
         sysvmp_conn_destroy(end[0]);
         sysvmp_conn_destroy(end[1]);
     }
-    is_int(PROGRAMS, told, "example: told each time");
-    diag("figure: example.tried=%d example.told=%d", PROGRAMS, told);
+    is_int(programs, told, "example: told each time");
+    diag("figure: example.tried=%d example.told=%d", programs, told);
 }
 
 static int
@@ -196,7 +197,7 @@ orphans(void)
 {
     int told = 0;
 
-    for (int i = 0; i < PROGRAMS; i++) {
+    for (int i = 0; i < programs; i++) {
         pid_t pid;
 
         memset(words, 0, sizeof(*words));
@@ -208,8 +209,8 @@ orphans(void)
         told += told_in_time();
         kill(words->works, SIGKILL);
     }
-    is_int(PROGRAMS, told, "orphans: told each time");
-    diag("figure: orphans.tried=%d orphans.told=%d", PROGRAMS, told);
+    is_int(programs, told, "orphans: told each time");
+    diag("figure: orphans.tried=%d orphans.told=%d", programs, told);
 }
 
 int
@@ -217,6 +218,7 @@ main(int argc, char **argv)
 {
     int rounds = how_often(argc, argv, ROUNDS);
 
+    programs = how_often(argc - 1, argv + 1, PROGRAMS);
     plan(2 * (rounds + 2) + 2);
     words = shared(sizeof(*words));
     took = shared((size_t)rounds * sizeof(*took));
