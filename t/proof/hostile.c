@@ -15,7 +15,7 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 
-enum { MESSAGES = 500, MOST = 300, LIMIT_MS = 2000 };
+enum { MESSAGES = 500, MOST = 300 };
 enum { TOOK = 0, REFUSED = 1, HANGS = 2, OTHER = 3 };
 
 static struct sysvmp_queue *queue;

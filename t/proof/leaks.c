@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
-enum { PROGRAMS = 20, MOST = 1000, CHILDREN = 2, LIMIT_MS = 1000 };
+enum { PROGRAMS = 20, MOST = 1000, CHILDREN = 2, LEFT_MS = 1000 };
 enum { GROUP, PIDS, HELPER, WAYS };
 
 static const char *const names[WAYS] = {"group", "pids", "helper"};
@@ -129,7 +129,7 @@ wait_for_none(void)
 {
     int64_t start = now_ns();
 
-    while (ipc_left() > 0 && now_ns() < start + LIMIT_MS * INT64_C(1000000))
+    while (ipc_left() > 0 && now_ns() < start + LEFT_MS * INT64_C(1000000))
         pause_us(500);
     return now_ns() - start;
 }

@@ -12,6 +12,16 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/* A call with this timeout that is told later than at the limit was not woken:
+ * it has looked once more when its time was up. */
+enum { CALL_MS = 10000, LIMIT_MS = 2000 };
+
+MAYBE_UNUSED static int
+in_time(int64_t start)
+{
+    return now_ns() - start < LIMIT_MS * INT64_C(1000000);
+}
+
 /* How often: the argument, or else so often. */
 MAYBE_UNUSED static int
 how_often(int argc, char **argv, int otherwise)
