@@ -125,10 +125,8 @@ kill_program(int way, struct program *program)
 
 /* Until nothing is left, or the second is over; how long that was. */
 static int64_t
-wait_for_none(void)
+wait_for_none(int64_t start)
 {
-    int64_t start = now_ns();
-
     while (ipc_left() > 0 && now_ns() < start + LEFT_MS * INT64_C(1000000))
         pause_us(500);
     return now_ns() - start;
@@ -150,17 +148,18 @@ static void
 one_way(int way, int n)
 {
     int had, helpers = 0, left;
-    int64_t took;
+    int64_t start, took;
 
     start_programs(n);
     had = ipc_left();
     if (way == HELPER)
         helpers = kill_janitors();
+    start = now_ns();
     for (int i = 0; i < n; i++)
         kill_program(way, &programs[i]);
     for (int i = 0; i < n; i++)
         reap(programs[i].pid);
-    took = wait_for_none();
+    took = wait_for_none(start);
     left = ipc_left();
     ok(had >= n, "leaks: %s: there were %d objects", names[way], had);
     diag("figure: %s.tried=%d %s.had=%d %s.left=%d %s.ms=%.1f", names[way], n,
