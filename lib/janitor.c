@@ -40,7 +40,8 @@
 #define CANDIDATES 3
 
 struct launch {
-    char paths[CANDIDATES][1024]; /* tried in turn; "" is none */
+    /* Tried in turn; "" is none.  (What is aligned is the stack after it.) */
+    _Alignas(16) char paths[CANDIDATES][1024];
     char version[12], key[12], creator[12], fd[12];
     char *arguments[6];
     int socket;    /* its end */
