@@ -119,7 +119,7 @@ int arena_ensure(struct arena **arena);
 int arena_lock(struct arena *arena);
 void arena_unlock(struct arena *arena);
 /* Removes everything from the kernel; the caller is the last member, or looks
- * from outside and has seen that there is none and that its tables are sound. */
+ * from outside and has seen that there is none, and sound tables. */
 void arena_remove(struct arena *arena);
 /* The segment and its listing. */
 void arena_remove_segment(const struct arena *arena);

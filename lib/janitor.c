@@ -103,8 +103,8 @@ static int
 become_janitor(void *arg)
 {
     /* Nothing preloaded, which might have us in it and want a janitor. */
-    static char *const environment[] = { (char *) (intptr_t) "SYSVMP_JANITOR=0",
-        NULL };
+    static char none[] = "SYSVMP_JANITOR=0";
+    static char *const environment[] = { none, NULL };
     struct launch *launch = arg;
 
     setsid(); /* whoever kills our group does not kill it */
