@@ -134,30 +134,30 @@ empty(struct slots *slots)
     return true;
 }
 
-/* Removes it, when it is empty: true if it was we. */
-static bool
+/* Removes it, when it is empty. */
+static void
 retire(const struct directory *directory)
 {
     if (!empty(directory->slots) || !sysv_shm_remove(&directory->identity))
-        return false;
+        return;
     for (int i = 0; i < SLOTS; i++) {
         uint64_t word = shm_load(&directory->slots->word[i]);
 
         if (word != 0)
             (void) enter_word(word);
     }
-    return true;
 }
 
-/* Somebody may have begun to look at it: it is seen in the kernel until he
- * looks away. */
+/* If it was removed, by whomever, somebody may still look at it: it is seen
+ * in the kernel until he looks away. */
 static void
-await_removal(int id)
+await_removal(const struct sysv_identity *which)
 {
     struct deadline forever = DEADLINE(SYSVMP_FOREVER);
 
     for (int64_t ns = LOOK_NS; ns < LOOK_MAX; ns *= 2) {
-        if (sysv_shm_attached(id) < 0)
+        if (sysv_shm_open(which->key) == which->id ||
+            sysv_shm_attached(which->id) < 0)
             return;
         deadline_nap(&forever, ns);
     }
@@ -185,15 +185,13 @@ directory_leave(key_t key)
 {
     for (int i = 0; i < CANDIDATES; i++) {
         struct directory directory;
-        bool retired;
 
         if (!open_candidate(&directory, i, false))
             continue;
         take_off(directory.slots, key);
-        retired = retire(&directory);
+        retire(&directory);
         sysv_shm_detach(directory.slots);
-        if (retired)
-            await_removal(directory.identity.id);
+        await_removal(&directory.identity);
     }
 }
 
