@@ -19,35 +19,16 @@
 
 #ifdef SYSVMP_PLAIN_LOCK
 
-enum { REFERENCE, LOCK, DIRTY, SLOTS }; /* counters */
-
-const struct object_wish mutex_wish = {
-    .slots = SLOTS,
-    .reference = REFERENCE,
-};
-
-void
-mutex_begin(struct mutex *mutex)
-{
-    (void) mutex;
-}
-
 int
 mutex_prepare(struct mutex *mutex)
 {
     int counter = mutex->handle.holding[0].place.counter;
-    struct sembuf unlocked = sem_operation(counter + LOCK, 1, 0);
+    struct sembuf unlocked = sem_operation(counter + MUTEX_LOCK, 1, 0);
 
-    mutex->lock = counter + LOCK;
-    mutex->dirty = counter + DIRTY;
-    shm_store(&mutex->words->owner, 0);
-    return sysv_semop(mutex->semaphores, &unlocked, 1);
-}
-
-uint64_t
-mutex_owner(const struct mutex *mutex)
-{
-    return shm_load(&mutex->words->owner);
+    mutex->lock = counter + MUTEX_LOCK;
+    mutex->dirty = counter + MUTEX_DIRTY;
+    shm_store(&mutex->word.words->owner, 0);
+    return sysv_semop(mutex->word.semaphores, &unlocked, 1);
 }
 
 /* The lock is free, but a holder died with it. */
@@ -59,7 +40,7 @@ take_over(struct mutex *mutex)
         sem_operation(mutex->dirty, -1, IPC_NOWAIT),
         sem_operation(mutex->dirty, 1, 0),
     };
-    int error = sysv_semop(mutex->semaphores, take, 3);
+    int error = sysv_semop(mutex->word.semaphores, take, 3);
 
     return error == 0 ? SYSVMP_OWNER_DEAD : error;
 }
@@ -75,7 +56,7 @@ acquire(struct mutex *mutex, struct deadline *deadline)
 
     for (;;) {
         int result =
-            sysv_semwait(mutex->semaphores, take, 3, deadline);
+            sysv_semwait(mutex->word.semaphores, take, 3, deadline);
 
         if (result != -EAGAIN)
             return result;
@@ -88,17 +69,17 @@ acquire(struct mutex *mutex, struct deadline *deadline)
 }
 
 int
-mutex_acquire_slow(struct mutex *mutex, int timeout_ms)
+mutex_acquire(struct mutex *mutex, int timeout_ms)
 {
     struct deadline deadline = DEADLINE(timeout_ms);
-    uint64_t me = arena_me(mutex->handle.arena);
+    uint64_t me = arena_me(mutex->word.arena);
     int result;
 
     if (me == 0)
-        return arena_gone(mutex->handle.arena);
+        return arena_gone(mutex->word.arena);
     result = acquire(mutex, &deadline);
     if (result >= 0)
-        shm_store(&mutex->words->owner, me);
+        shm_store(&mutex->word.words->owner, me);
     return result;
 }
 
@@ -110,32 +91,32 @@ unlock(struct mutex *mutex, bool clean)
         sem_operation(mutex->dirty, -1, IPC_NOWAIT),
     };
 
-    return sysv_semop(mutex->semaphores, give, clean ? 2 : 1);
+    return sysv_semop(mutex->word.semaphores, give, clean ? 2 : 1);
 }
 
 int
-mutex_release_slow(struct mutex *mutex)
+mutex_release(struct mutex *mutex)
 {
-    uint64_t me = arena_me(mutex->handle.arena);
+    uint64_t me = arena_me(mutex->word.arena);
     uint64_t owner;
     int held;
 
     if (me == 0)
-        return arena_gone(mutex->handle.arena);
-    owner = shm_load(&mutex->words->owner);
+        return arena_gone(mutex->word.arena);
+    owner = shm_load(&mutex->word.words->owner);
     /* Of two threads that release at once, one finds it changed. */
-    if (owner == me && shm_cas(&mutex->words->owner, &owner, 0))
+    if (owner == me && shm_cas(&mutex->word.words->owner, &owner, 0))
         return unlock(mutex, true);
-    held = sysv_sem_value(mutex->semaphores, mutex->lock);
+    held = sysv_sem_value(mutex->word.semaphores, mutex->lock);
     return held < 0 ? held : held == 0 ? -EPERM : -EOVERFLOW;
 }
 
 void
 mutex_give_up(struct mutex *mutex)
 {
-    uint64_t owner = arena_me(mutex->handle.arena);
+    uint64_t owner = arena_me(mutex->word.arena);
 
-    if (shm_cas(&mutex->words->owner, &owner, 0))
+    if (shm_cas(&mutex->word.words->owner, &owner, 0))
         (void) unlock(mutex, false);
 }
 

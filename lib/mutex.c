@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * mutex.c: makes and destroys what Lock and RLock are built on; the two ways
- * of locking are in mutex-word.c and mutex-sem.c.
+ * of locking are in word.c and mutex-sem.c.
  */
 #include "internal.h"
 
 #include "arena.h"
+#include "barrier.h"
 #include "error.h"
 #include "leave.h"
 #include "mutex.h"
@@ -14,13 +15,35 @@
  * so every call goes the slow way, and finds out. */
 static struct lock_words left_words = { .owner = UINT64_MAX };
 
+static const struct object_wish mutex_wish = {
+    .slots = MUTEX_SLOTS,
+    .reference = MUTEX_REFERENCE,
+};
+
+#ifndef SYSVMP_PLAIN_LOCK
+
+static int
+mutex_prepare(struct mutex *mutex)
+{
+    (void) mutex; /* a new entry's words are those of a lock that is free */
+    return 0;
+}
+
+static void
+mutex_give_up(struct mutex *mutex)
+{
+    word_give_up(&mutex->word);
+}
+
+#endif
+
 static void
 give_up(struct handle *handle)
 {
     struct mutex *mutex = (struct mutex *) handle;
 
     mutex_give_up(mutex);
-    mutex->words = &left_words;
+    mutex->word.words = &left_words;
 }
 
 static int
@@ -31,7 +54,7 @@ create_in(struct arena *arena, struct mutex *mutex, enum object_kind kind)
     struct object_wish wish = mutex_wish;
     int error;
 
-    mutex_begin(mutex);
+    mutex->word.swift = barrier_join();
     wish.kind = kind;
     error = object_create(arena, &wish, &h->place);
     if (error < 0)
@@ -43,8 +66,10 @@ create_in(struct arena *arena, struct mutex *mutex, enum object_kind kind)
     h->references[1] = h->references[2] = -1;
     h->bells[0] = h->place.gate;
     h->bells[1] = -1;
-    mutex->words = &h->place.object->lock;
-    mutex->semaphores = h->place.semaphores;
+    mutex->word.words = &h->place.object->lock;
+    mutex->word.arena = arena;
+    mutex->word.semaphores = h->place.semaphores;
+    mutex->word.gate = h->place.gate;
     error = mutex_prepare(mutex);
     if (error == 0)
         error = handle_hold(h);
@@ -95,7 +120,7 @@ mutex_holder(const struct mutex *mutex)
     owner = mutex_owner(mutex);
     if (owner == 0)
         return 0;
-    dead = member_dead(arena, mutex->semaphores, owner);
+    dead = member_dead(arena, mutex->word.semaphores, owner);
     if (dead != 0)
         return dead < 0 ? dead : 0;
     pid = shm_load(&member_at(arena, owner_seat(owner))->pid);

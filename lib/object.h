@@ -7,6 +7,7 @@
 #define SYSVMP_OBJECT_H
 
 #include "arena.h"
+#include "word.h"
 
 enum object_kind { OBJECT_LOCK = 1, OBJECT_RLOCK, OBJECT_QUEUE, OBJECT_PIPE };
 
@@ -18,12 +19,6 @@ struct gate_words {
     _Atomic uint32_t token;    /* 1: a token is out */
     _Atomic uint32_t least;    /* what one of the sleepers needs, inverted: */
     uint32_t reserved;         /* ~bytes, so that 0 is "nobody yet" */
-};
-
-struct lock_words {
-    _Alignas(64) _Atomic uint64_t owner; /* 0: free */
-    _Atomic uint32_t flags;              /* of mutex-word.c */
-    uint32_t reserved;
 };
 
 struct channel_words {

@@ -11,7 +11,7 @@
  * order; on x86 the weaker forms of what is hot here (loads, and read-modify-
  * writes) would compile to the same instructions.  The exceptions are
  * shm_peek, for values that are hints and are looked at again, and what the
- * owner of a lock does when it releases it: mutex-word.c has the reasons.
+ * owner of a lock does when it releases it: word.c has the reasons.
  */
 #ifndef SYSVMP_SHARED_H
 #define SYSVMP_SHARED_H

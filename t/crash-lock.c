@@ -41,7 +41,7 @@ mutex(void)
 static void
 spin_never(void)
 {
-    own_store(&mutex()->spin.skip, UINT32_MAX / 2);
+    own_store(&mutex()->word.spin.skip, UINT32_MAX / 2);
 }
 
 static void
@@ -82,7 +82,7 @@ static int
 died_with_it(void)
 {
 #ifdef SYSVMP_PLAIN_LOCK
-    return semctl(mutex()->semaphores, mutex()->dirty, GETVAL);
+    return semctl(mutex()->word.semaphores, mutex()->dirty, GETVAL);
 #else
     return mutex_owner(mutex()) != 0;
 #endif
@@ -510,7 +510,7 @@ reserved_or_dead(void *arg)
     enum { S = 2 };
 
     (void)arg; /* asleep: it does not spin, as there is only one CPU */
-    return (shm_load(&mutex()->words->flags) & S) != 0 ||
+    return (shm_load(&mutex()->word.words->flags) & S) != 0 ||
         victim_is_asleep_or_dead();
 }
 
@@ -524,7 +524,7 @@ release_when_reserved(void)
 static void
 spin(void)
 {
-    own_store(&mutex()->spin.skip, 0);
+    own_store(&mutex()->word.spin.skip, 0);
 }
 
 static void

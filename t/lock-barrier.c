@@ -67,7 +67,7 @@ mutex(void)
 static void
 does_without(void)
 {
-    if (mutex()->swift)
+    if (mutex()->word.swift)
         bail("the lock counts on a barrier that is forbidden");
 }
 
@@ -94,10 +94,10 @@ after_blind_release(void *fault)
     p = started(wait_for_it, fault);
     until(stage, 1);
     pause_ms(BLIND_MS);
-    atomic_store(&mutex()->words->owner, 0);
+    atomic_store(&mutex()->word.words->owner, 0);
     pause_ms(BLIND_MS);
     seen = atomic_load(stage);
-    mutex_hand_on(mutex()); /* now it looks */
+    word_hand_on(&mutex()->word); /* now it looks */
     is_int(0, end_of(p), "lock-barrier: the waiter ends");
     return seen;
 }
@@ -108,7 +108,7 @@ blind(void)
     static int yes;
 
     create();
-    if (!mutex()->swift) {
+    if (!mutex()->word.swift) {
         skip(4, "there is no membarrier(2) here");
         return;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * mutex-word.c: the lock on a shared word.  t/model/lock.pml is its model.
+ * word.c: the lock on a shared word.  t/model/lock.pml is its model.
  *
  * The owner's id is one word, 0 when it is free, and three flags are another,
  * on the same line:
@@ -33,28 +33,22 @@
 #include "barrier.h"
 #include "error.h"
 #include "hooks.h"
-#include "mutex.h"
+#include "member.h"
 #include "sysv.h"
+#include "word.h"
 
-#ifndef SYSVMP_PLAIN_LOCK
-
-#    define W 1u
-#    define S 2u
-#    define D 4u
+#define W 1u
+#define S 2u
+#define D 4u
 
 /* A spinner that came too short for so long reserves the next turn. */
-#    define STARVING_NS  5000
+#define STARVING_NS  5000
 /* Between two looks of a spinner at most: some 3 us. */
-#    define PAUSES_MAX   64
+#define PAUSES_MAX   64
 /* So many wake-ups in vain, and a sleeper does. */
-#    define STARVING_WAKES 2
+#define STARVING_WAKES 2
 /* Longest sleep of who can't make the order of a release's steps sure. */
-#    define UNSURE_NS 10000000
-
-const struct object_wish mutex_wish = {
-    .slots = 1,
-    .reference = 0,
-};
+#define UNSURE_NS 10000000
 
 /* One acquire under way. */
 struct attempt {
@@ -69,67 +63,46 @@ struct attempt {
     int in_vain;        /* times woken and found it held */
 };
 
-void
-mutex_begin(struct mutex *mutex)
-{
-    mutex->swift = barrier_join();
-}
-
-int
-mutex_prepare(struct mutex *mutex)
-{
-    mutex->gate = mutex->handle.holding[0].place.gate;
-    shm_store(&mutex->words->owner, 0);
-    shm_store(&mutex->words->flags, 0);
-    return 0;
-}
-
-uint64_t
-mutex_owner(const struct mutex *mutex)
-{
-    return shm_load(&mutex->words->owner);
-}
-
 static void
-post(const struct mutex *mutex)
+post(const struct word *word)
 {
     struct sembuf one_token[2] = {
-        sem_operation(mutex->gate, 0, IPC_NOWAIT),
-        sem_operation(mutex->gate, 1, 0),
+        sem_operation(word->gate, 0, IPC_NOWAIT),
+        sem_operation(word->gate, 1, 0),
     };
 
     /* EAGAIN: a token is out already, and its taker will pass it on. */
-    (void) sysv_semop(mutex->semaphores, one_token, 2);
+    (void) sysv_semop(word->semaphores, one_token, 2);
 }
 
 /* After a release: somebody who sleeps shall look. */
 void
-mutex_hand_on(struct mutex *mutex)
+word_hand_on(struct word *word)
 {
-    if ((shm_load(&mutex->words->flags) & W) &&
-        (shm_and(&mutex->words->flags, ~W) & W))
-        post(mutex);
+    if ((shm_load(&word->words->flags) & W) &&
+        (shm_and(&word->words->flags, ~W) & W))
+        post(word);
 }
 
 static void
-raise_flags(struct mutex *mutex, uint32_t flags)
+raise_flags(struct word *word, uint32_t flags)
 {
-    if ((shm_load(&mutex->words->flags) & flags) != flags)
-        (void) shm_or(&mutex->words->flags, flags);
+    if ((shm_load(&word->words->flags) & flags) != flags)
+        (void) shm_or(&word->words->flags, flags);
 }
 
 static void
-lower_flags(struct mutex *mutex, uint32_t flags)
+lower_flags(struct word *word, uint32_t flags)
 {
-    if (shm_load(&mutex->words->flags) & flags)
-        (void) shm_and(&mutex->words->flags, ~flags);
+    if (shm_load(&word->words->flags) & flags)
+        (void) shm_and(&word->words->flags, ~flags);
 }
 
 /* We own it now: what the last owner's end has to say. */
 int
-mutex_taken(struct mutex *mutex)
+word_taken(struct word *word)
 {
-    return shm_load(&mutex->words->flags) & D ? SYSVMP_OWNER_DEAD : 0;
+    return shm_load(&word->words->flags) & D ? SYSVMP_OWNER_DEAD : 0;
 }
 
 static bool
@@ -139,20 +112,20 @@ entitled(const struct attempt *attempt)
 }
 
 static bool
-reserved_for_others(const struct mutex *mutex, const struct attempt *attempt)
+reserved_for_others(const struct word *word, const struct attempt *attempt)
 {
-    return !entitled(attempt) && (shm_load(&mutex->words->flags) & S) != 0;
+    return !entitled(attempt) && (shm_load(&word->words->flags) & S) != 0;
 }
 
 static bool
-take_from(struct mutex *mutex, const struct attempt *attempt, uint64_t owner)
+take_from(struct word *word, const struct attempt *attempt, uint64_t owner)
 {
     if (attempt->woken)
-        raise_flags(mutex, W); /* we took the token of all who sleep */
-    if (!shm_cas(&mutex->words->owner, &owner, attempt->me))
+        raise_flags(word, W); /* we took the token of all who sleep */
+    if (!shm_cas(&word->words->owner, &owner, attempt->me))
         return false;
     if (entitled(attempt))
-        lower_flags(mutex, S);
+        lower_flags(word, S);
     return true;
 }
 
@@ -162,7 +135,7 @@ take_from(struct mutex *mutex, const struct attempt *attempt, uint64_t owner)
  * lock five times meanwhile.
  */
 static bool
-spin(struct mutex *mutex, struct attempt *attempt)
+spin(struct word *word, struct attempt *attempt)
 {
     int64_t now;
 
@@ -176,14 +149,14 @@ spin(struct mutex *mutex, struct attempt *attempt)
         attempt->starving_at = now + STARVING_NS;
     }
     if (now >= attempt->spin_until) {
-        spin_in_vain(&mutex->spin);
+        spin_in_vain(&word->spin);
         attempt->spinning = false;
         return false;
     }
     if (now >= attempt->starving_at) {
         attempt->reserved = true;
         attempt->pauses = 1; /* the next release is for us */
-        raise_flags(mutex, S);
+        raise_flags(word, S);
     } else if (attempt->pauses < PAUSES_MAX) {
         attempt->pauses *= 2;
     }
@@ -192,25 +165,25 @@ spin(struct mutex *mutex, struct attempt *attempt)
 
 /* Takes over from an owner that is dead: 1 if so, 0, or a code. */
 static int
-take_over(struct mutex *mutex, const struct attempt *attempt, uint64_t owner)
+take_over(struct word *word, const struct attempt *attempt, uint64_t owner)
 {
-    int dead = member_dead(mutex->handle.arena, mutex->semaphores, owner);
+    int dead = member_dead(word->arena, word->semaphores, owner);
 
     if (dead != 1)
         return dead;
-    if (!take_from(mutex, attempt, owner))
+    if (!take_from(word, attempt, owner))
         return 0;
-    raise_flags(mutex, D);
+    raise_flags(word, D);
     return 1;
 }
 
 /* Sleeps, having announced it: 0 when there is reason to look again. */
 static int
-sleep_at_gate(struct mutex *mutex, struct attempt *attempt, bool sure)
+sleep_at_gate(struct word *word, struct attempt *attempt, bool sure)
 {
-    struct sembuf take = sem_operation(mutex->gate, -1, 0);
+    struct sembuf take = sem_operation(word->gate, -1, 0);
     struct deadline brief = deadline_brief(&attempt->deadline, UNSURE_NS);
-    int error = sysv_semwait(mutex->semaphores, &take, 1,
+    int error = sysv_semwait(word->semaphores, &take, 1,
         sure ? &attempt->deadline : &brief);
 
     if (error == 0) {
@@ -224,77 +197,77 @@ sleep_at_gate(struct mutex *mutex, struct attempt *attempt, bool sure)
 
 /* Sets W, so that the lock's release from now on is told: is that sure? */
 static bool
-announce(struct mutex *mutex, const struct attempt *attempt)
+announce(struct word *word, const struct attempt *attempt)
 {
     bool starving = attempt->reserved || attempt->in_vain >= STARVING_WAKES;
 
-    raise_flags(mutex, W | (starving ? S : 0));
-    return !mutex->swift || barrier_all();
+    raise_flags(word, W | (starving ? S : 0));
+    return !word->swift || barrier_all();
 }
 
 /* The lock can't be had now.  0: look again; else what the call answers. */
 static int
-wait_for_turn(struct mutex *mutex, struct attempt *attempt)
+wait_for_turn(struct word *word, struct attempt *attempt)
 {
     bool may_wait = attempt->deadline.timeout_ms != SYSVMP_NOWAIT;
-    bool sure = may_wait && announce(mutex, attempt);
-    uint64_t owner = shm_load(&mutex->words->owner);
+    bool sure = may_wait && announce(word, attempt);
+    uint64_t owner = shm_load(&word->words->owner);
     int result;
 
     if (owner != 0) {
-        result = take_over(mutex, attempt, owner);
+        result = take_over(word, attempt, owner);
         if (result != 0)
             return result < 0 ? result : SYSVMP_OWNER_DEAD;
         if (!may_wait)
             return -EAGAIN;
-        if (shm_load(&mutex->words->owner) != owner)
+        if (shm_load(&word->words->owner) != owner)
             return 0;
-    } else if (!reserved_for_others(mutex, attempt)) {
+    } else if (!reserved_for_others(word, attempt)) {
         return 0;
     }
-    return sleep_at_gate(mutex, attempt, sure);
+    return sleep_at_gate(word, attempt, sure);
 }
 
 static int
-acquire(struct mutex *mutex, struct attempt *attempt)
+acquire(struct word *word, struct attempt *attempt)
 {
     for (;;) {
         int result;
 
-        if (shm_load(&mutex->words->owner) == 0 &&
-            !reserved_for_others(mutex, attempt)) {
-            if (take_from(mutex, attempt, 0))
-                return mutex_taken(mutex);
+        if (shm_load(&word->words->owner) == 0 &&
+            !reserved_for_others(word, attempt)) {
+            if (take_from(word, attempt, 0))
+                return word_taken(word);
             continue;
         }
-        if (spin(mutex, attempt))
+        if (spin(word, attempt))
             continue;
-        result = wait_for_turn(mutex, attempt);
+        result = wait_for_turn(word, attempt);
         if (result != 0)
             return result;
     }
 }
 
 int
-mutex_acquire_slow(struct mutex *mutex, int timeout_ms)
+word_acquire_slow(struct word *word, struct deadline deadline)
 {
     struct attempt attempt = {
-        .me = arena_me(mutex->handle.arena),
-        .deadline = DEADLINE(timeout_ms),
+        .me = arena_me(word->arena),
+        .deadline = deadline,
         .pauses = 1,
     };
     int result;
 
     if (attempt.me == 0)
-        return arena_gone(mutex->handle.arena);
+        return arena_gone(word->arena);
     attempt.spinning =
-        timeout_ms != SYSVMP_NOWAIT && spin_worth(&mutex->spin);
-    result = acquire(mutex, &attempt);
+        deadline.timeout_ms != SYSVMP_NOWAIT && spin_worth(&word->spin);
+    result = acquire(word, &attempt);
     if (result >= 0 && attempt.spinning)
-        spin_paid(&mutex->spin);
+        spin_paid(&word->spin);
     /* Who goes away empty-handed hands on what others count on. */
     if (result < 0 && entitled(&attempt))
-        post(mutex);
+        post(word);
     return result;
 }
 
@@ -304,48 +277,46 @@ mutex_acquire_slow(struct mutex *mutex, int timeout_ms)
  * has changed.
  */
 static bool
-free_from(struct mutex *mutex, uint64_t owner, uint64_t me)
+free_from(struct word *word, uint64_t owner, uint64_t me)
 {
     if (owner == me) {
-        lower_flags(mutex, D);
-    } else if (member_dead(mutex->handle.arena, mutex->semaphores, owner)
+        lower_flags(word, D);
+    } else if (member_dead(word->arena, word->semaphores, owner)
         == 1) {
-        if (!shm_cas(&mutex->words->owner, &owner, me))
+        if (!shm_cas(&word->words->owner, &owner, me))
             return false;
-        raise_flags(mutex, D);
+        raise_flags(word, D);
         owner = me;
     }
-    return shm_cas(&mutex->words->owner, &owner, 0);
+    return shm_cas(&word->words->owner, &owner, 0);
 }
 
 int
-mutex_release_slow(struct mutex *mutex)
+word_release_slow(struct word *word)
 {
-    uint64_t me = arena_me(mutex->handle.arena);
+    uint64_t me = arena_me(word->arena);
     uint64_t owner;
 
     if (me == 0)
-        return arena_gone(mutex->handle.arena);
+        return arena_gone(word->arena);
     do {
-        owner = shm_load(&mutex->words->owner);
+        owner = shm_load(&word->words->owner);
         if (owner == 0)
             return -EOVERFLOW;
-    } while (!free_from(mutex, owner, me));
-    mutex_hand_on(mutex);
+    } while (!free_from(word, owner, me));
+    word_hand_on(word);
     return 0;
 }
 
 /* Destroyed while we hold it: that is a holder's end. */
 void
-mutex_give_up(struct mutex *mutex)
+word_give_up(struct word *word)
 {
     uint64_t owner = own_load(&self.me);
 
-    if (owner == 0 || shm_load(&mutex->words->owner) != owner)
+    if (owner == 0 || shm_load(&word->words->owner) != owner)
         return;
-    raise_flags(mutex, D);
-    if (shm_cas(&mutex->words->owner, &owner, 0))
-        mutex_hand_on(mutex);
+    raise_flags(word, D);
+    if (shm_cas(&word->words->owner, &owner, 0))
+        word_hand_on(word);
 }
-
-#endif /* !SYSVMP_PLAIN_LOCK */

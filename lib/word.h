@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * word.h: a lock for all processes on a word in shared memory: a
+ * compare-and-swap one way and a store the other, the kernel for sleeping
+ * alone, and a notice when a holder has died.  Lock and RLock are built on it
+ * (mutex.h), and what guards our own lists.
+ */
+#ifndef SYSVMP_WORD_H
+#define SYSVMP_WORD_H
+
+#include "arena.h"
+#include "deadline.h"
+#include "spin.h"
+
+/* In shared memory. */
+struct lock_words {
+    _Alignas(64) _Atomic uint64_t owner; /* 0: free */
+    _Atomic uint32_t flags;              /* of word.c */
+    uint32_t reserved;
+};
+
+/* This process's view of it. */
+struct word {
+    struct lock_words *words;
+    const struct arena *arena;
+    int semaphores; /* where the owner's alive bit is, and */
+    int gate;       /* where to sleep; each user has a bell there */
+    bool swift;     /* a release need be no more than a store.  The same
+                     * wherever the word is: see barrier.c */
+    struct spin_memory spin;
+};
+
+/* 0, SYSVMP_OWNER_DEAD, or a code. */
+int word_acquire_slow(struct word *word, struct deadline deadline);
+/* -EOVERFLOW: it is free. */
+int word_release_slow(struct word *word);
+/* Destroyed while we hold it: that is a holder's end. */
+void word_give_up(struct word *word);
+/* What else there is to do where flags are up. */
+int word_taken(struct word *word);
+void word_hand_on(struct word *word);
+
+static inline uint64_t
+word_owner(const struct word *word)
+{
+    return shm_load(&word->words->owner);
+}
+
+/* The uncontended lock. */
+static inline int
+word_acquire(struct word *word, int timeout_ms)
+{
+    struct lock_words *words = word->words;
+    uint64_t me = own_peek(&self.me);
+    uint64_t nobody = 0;
+
+    if (UNLIKELY(me == 0 || shm_peek(&words->flags) != 0 ||
+            !shm_cas(&words->owner, &nobody, me)))
+        return word_acquire_slow(word, DEADLINE(timeout_ms));
+    return LIKELY(shm_load(&words->flags) == 0) ? 0 : word_taken(word);
+}
+
+static inline int
+word_release(struct word *word)
+{
+    struct lock_words *words = word->words;
+    uint64_t me = own_peek(&self.me);
+
+    if (UNLIKELY(!word->swift || me == 0 || shm_peek(&words->owner) != me ||
+            shm_peek(&words->flags) != 0))
+        return word_release_slow(word);
+    shm_swift_store(&words->owner, 0);
+    if (UNLIKELY(shm_peek(&words->flags) != 0))
+        word_hand_on(word);
+    return 0;
+}
+
+#endif /* SYSVMP_WORD_H */
