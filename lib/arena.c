@@ -19,12 +19,16 @@
 #include "block.h"
 #include "cradle.h"
 #include "directory.h"
+#include "heap.h"
 #include "hooks.h"
 #include "inspect.h"
 #include "janitor.h"
 #include "member.h"
 #include "object.h"
 #include "segment.h"
+
+#define SOON_MS 10
+#define NAP_NS  200000
 
 struct arena *arena_current;
 
@@ -79,6 +83,7 @@ build(struct arena *arena, pid_t janitor)
     if (error < 0)
         return error;
     arena->home = block_semaphores(arena, 0);
+    heap_open(arena);
     error = member_enter(arena, (int64_t) time(NULL));
     if (error == 0)
         publish(arena, janitor);
@@ -169,6 +174,20 @@ arena_lock(struct arena *arena)
     struct sembuf take = sem_operation(BLOCK_LOCK, -1, SEM_UNDO);
 
     return sysv_semop(arena->home, &take, 1);
+}
+
+bool
+arena_lock_soon(struct arena *arena)
+{
+    struct sembuf take = sem_operation(BLOCK_LOCK, -1, SEM_UNDO | IPC_NOWAIT);
+    struct deadline soon = DEADLINE(SOON_MS);
+
+    while (sysv_semop(arena->home, &take, 1) < 0) {
+        if (deadline_left(&soon) == 0)
+            return false;
+        deadline_nap(&soon, NAP_NS);
+    }
+    return true;
 }
 
 void

@@ -12,8 +12,10 @@
 
 #include <sys/types.h>
 
+#include "self.h"
 #include "shared.h"
 #include "sysv.h"
+#include "word.h"
 
 #define ARENA_MAGIC   UINT64_C(0x706d767379730a01)
 #define ARENA_VERSION 1u
@@ -35,6 +37,19 @@ struct record {
 
 #define RECORDS_FIRST 32
 
+#define HEAP_BINS 32
+
+/* The heap's; under its lock. */
+struct heap_words {
+    _Alignas(64) struct lock_words lock;
+    _Atomic uint32_t high;    /* units from here on were never used */
+    _Atomic uint32_t warm;    /* free units that may have memory */
+    _Atomic uint32_t unswept; /* a hint: somebody has left a run */
+    uint32_t reserved;
+    _Atomic uint32_t bins[HEAP_BINS]; /* first free run, plus one, of 2^i
+                                       * units to 2^(i+1) - 1 */
+};
+
 /* The first bytes of the segment. */
 struct arena_head {
     _Atomic uint64_t magic; /* by the creator, when all is complete */
@@ -52,10 +67,12 @@ struct arena_head {
     struct arena_table blocks;
     struct arena_table objects;
     struct arena_table records;
-    uint64_t heap; /* offset: from here to the end */
+    struct arena_table units; /* heap.h; of the pages that begin there: */
+    uint64_t heap;            /* offset, up to the end */
 
     /* By each child that has registered what it holds: see cradle.c. */
     _Alignas(64) _Atomic uint32_t registrations;
+    _Atomic uint32_t seats; /* so many were ever taken; under the arena lock */
     /* The journal of one: entry + 1 of the object being made or removed.
      * Under the arena lock. */
     _Alignas(64) _Atomic uint32_t pending;
@@ -67,36 +84,10 @@ struct arena_head {
     _Atomic uint32_t objects_next; /* where to look for a free entry: a hint */
     /* By whoever makes a process record; no two tags are alike for long. */
     _Atomic uint32_t record_tag;
+    struct heap_words heap_words;
     /* Taken before those of the table: a child has this page already. */
     struct record records_first[RECORDS_FIRST];
 };
-
-#define SELF_PAGE  4096
-#define BLOCKS_MAX 4096
-
-/*
- * What a fork must not inherit; in a page that the kernel wipes for the child.
- * Written by this process alone.  A process is in one arena at a time, so
- * there is one, at a fixed address: a lock that is free costs one load more
- * than its compare-and-swap.
- */
-struct self {
-    /* Our owner id; 0: no member (yet, or any more). */
-    _Alignas(SELF_PAGE) _Atomic uint64_t me;
-    uint32_t seat;
-    _Atomic uint32_t *busy; /* our seat's, in the segment */
-    uint8_t joined[BLOCKS_MAX / 8]; /* a bit for each block */
-
-    /* Not of the arena.  All zero is a mutex that is not locked. */
-    pthread_mutex_t registry_mutex;         /* handle.c */
-    pthread_mutex_t children_mutex;         /* join.c */
-    struct sysvmp_process *children;        /* that run */
-    struct sysvmp_process *ended_children;  /* not destroyed yet */
-    struct sysvmp_process *current_process; /* child.c */
-    _Atomic uint32_t children_made;         /* process.c */
-};
-
-extern struct self self;
 
 /* This process's view of an arena. */
 struct arena {
@@ -109,6 +100,7 @@ struct arena {
     int64_t forked;  /* when we last forked, in seconds since 1970 */
     bool left;       /* by sysvmp_leave or exit */
     int not_entered; /* why this child could not become a member, or 0 */
+    struct word heap_lock;
 };
 
 /* The arena of this process, or NULL.  Under the registry's mutex. */
@@ -117,6 +109,8 @@ extern struct arena *arena_current;
 /* Makes the arena if there is none, and this process its first member. */
 int arena_ensure(struct arena **arena);
 int arena_lock(struct arena *arena);
+/* For what can be left to a later time: true, if it could be had soon. */
+bool arena_lock_soon(struct arena *arena);
 void arena_unlock(struct arena *arena);
 /* Removes everything from the kernel; the caller is the last member, or looks
  * from outside and has seen that there is none, and sound tables. */

@@ -169,17 +169,28 @@ block_join(struct arena *arena, uint32_t i)
 }
 
 void
+block_drain(int semaphores, int semaphore)
+{
+    int value = sysv_sem_value(semaphores, semaphore);
+    struct sembuf lower = sem_operation(semaphore, -(value - 1), IPC_NOWAIT);
+
+    if (value >= 16384)
+        (void) sysv_semop(semaphores, &lower, 1);
+}
+
+void
 block_leave(struct arena *arena, uint32_t i)
 {
     uint32_t seat = self.seat;
-    struct sembuf lower[2] = {
+    struct sembuf lower[3] = {
         sem_operation(alive_semaphore(seat), -alive_bit(seat),
             SEM_UNDO | IPC_NOWAIT),
         sem_operation(BLOCK_MEMBERS, -1, SEM_UNDO | IPC_NOWAIT),
+        sem_operation(BLOCK_HEAP, 1, SEM_UNDO),
     };
 
     if (!block_joined(i))
         return;
-    (void) sysv_semop(block_semaphores(arena, i), lower, i == 0 ? 2 : 1);
+    (void) sysv_semop(block_semaphores(arena, i), lower, i == 0 ? 3 : 1);
     self.joined[i / 8] &= (uint8_t) ~(1u << (i % 8));
 }

@@ -23,6 +23,7 @@ enum {
     BLOCK_SLOT_COUNT = 36,
     BLOCK_GATES = BLOCK_COUNTERS + BLOCK_SLOT_COUNT,
     BLOCK_MEMBERS = BLOCK_GATES + BLOCK_SLOT_COUNT, /* how many, in block 0 */
+    BLOCK_HEAP, /* the gate of the heap's lock, in block 0 */
     BLOCK_SEMAPHORES
 };
 
@@ -51,6 +52,11 @@ void block_take(struct arena *arena, uint32_t i, int slot, int n);
 void block_free(struct arena *arena, uint32_t i, int slot, int n);
 /* Raises this process's alive bit in block i, if it is not up. */
 int block_join(struct arena *arena, uint32_t i);
+/*
+ * 32,767 exits have left as many tokens in a gate: the next bell would not
+ * fit.  One token stays, for whoever sleeps.
+ */
+void block_drain(int semaphores, int semaphore);
 /* Lowers it; by leave.c alone. */
 void block_leave(struct arena *arena, uint32_t i);
 bool block_joined(uint32_t i);

@@ -2,6 +2,10 @@
 /*
  * channel-receive.c: takes messages out of a channel.
  *
+ * The kernel's queue first, then the list.  With the list's lock in hand the
+ * queue is looked at again: what the sender of the list's first message had
+ * put there before was counted before that message was in the list.
+ *
  * Never asleep inside msgrcv: the kernel hands a message to a sleeping
  * receiver before it runs, and a kill then would lose it.  It sleeps at the
  * receive gate and takes the message by itself.
@@ -17,21 +21,34 @@
 
 #include "channel.h"
 #include "cradle.h"
-#include "error.h"
+#include "heap.h"
+#include "memory.h"
 #include "sysv.h"
 
+/* A call under way.  It fills items, or one block of its own. */
 struct receiving {
     struct channel *channel;
-    struct message *message;
-    size_t size; /* of the caller's buffer */
+    struct sysvmp_item *items; /* NULL: a block */
+    size_t n;
+    size_t done;
+    uint32_t block; /* of ours; or NONE */
+    size_t length;  /* of what it has then */
+    bool ask;       /* the kernel's queue, also if a hint says it is empty */
+    struct deadline deadline;
 };
 
+#define NONE UINT32_MAX
+
 /*
- * Surely nothing there?  (channel-send.c, counts.)  The senders' line is read
- * only when what we have seen there before does not promise a message.
+ * The kernel's queue.
+ */
+
+/*
+ * Surely nothing there?  The senders' line is read only when what we have seen
+ * there before does not promise a message.
  */
 static bool
-hint_empty(struct channel *channel)
+kernel_empty(struct channel *channel)
 {
     uint32_t received = (uint32_t) shm_load(&channel->words->received);
     uint32_t sent;
@@ -43,32 +60,225 @@ hint_empty(struct channel *channel)
     return sent == received;
 }
 
-/* Length of the payload; -EAGAIN: nothing there; -EMSGSIZE: it stays. */
-static ssize_t
-try_receive(const struct receiving *receiving)
+static bool
+hint_empty(struct channel *channel)
+{
+    return kernel_empty(channel) && list_count(&channel->words->list) == 0;
+}
+
+/* Where what came from the queue goes to. */
+static void
+deliver(struct receiving *receiving, const struct message *message,
+    size_t length)
+{
+    struct arena *arena = receiving->channel->handle->arena;
+    void *to;
+
+    if (receiving->items != NULL) {
+        to = receiving->items[receiving->done].data;
+        receiving->items[receiving->done].len = length;
+    } else {
+        to = (char *) heap_address(arena, receiving->block) + LIST_HEADER;
+        receiving->length = length;
+        list_single(arena, receiving->block, length);
+    }
+    if (length > 0)
+        memcpy(to, message->payload, length);
+    receiving->done++;
+}
+
+/* 0: one more is here; -EAGAIN: nothing there; -EMSGSIZE: it stays. */
+static int
+try_kernel(struct receiving *receiving)
 {
     struct channel *channel = receiving->channel;
-    size_t room = receiving->size < SYSVMP_INLINE_MAX ? receiving->size
-                                                      : SYSVMP_INLINE_MAX;
+    struct message message;
+    size_t room = SYSVMP_INLINE_MAX;
     ssize_t length;
 
-    channel_begin(channel);
-    length = sysv_msgrcv(channel->queue, receiving->message,
+    if (receiving->items != NULL &&
+        receiving->items[receiving->done].size < room)
+        room = receiving->items[receiving->done].size;
+    length = sysv_msgrcv(channel->queue, &message,
         sizeof(struct message_header) + room);
     if (LIKELY(length >= 0))
-        length = message_check(receiving->message, (size_t) length);
+        length = message_check(&message, (size_t) length);
     /* What is not of ours was not counted when it was sent, either. */
-    if (LIKELY(length >= 0))
+    if (LIKELY(length >= 0)) {
         shm_add(&channel->words->received, 1);
-    channel_end(channel);
+        deliver(receiving, &message, (size_t) length);
+        return 0;
+    }
     if (length == -ENOMSG) {
         /* Ask the senders' line again, what we saw there was taken back. */
         own_poke(&channel->seen_sent,
             (uint32_t) shm_load(&channel->words->received));
         return -EAGAIN;
     }
-    return length == -E2BIG ? -EMSGSIZE : length;
+    return length == -E2BIG ? -EMSGSIZE : (int) length;
 }
+
+/*
+ * The list.
+ */
+
+/* Takes the first one: 0; 1, and the list must be committed; or a code. */
+static int
+take_one(struct receiving *receiving, struct list_view *view,
+    struct list_first *first)
+{
+    struct list *list = &receiving->channel->list;
+    struct sysvmp_item *item = receiving->items == NULL
+        ? NULL : &receiving->items[receiving->done];
+    int error = list_first(list, view, first);
+
+    if (error < 0)
+        return error;
+    if (item != NULL && first->length > item->size)
+        return -EMSGSIZE;
+    if (item == NULL && first->unit == 0) {
+        if (receiving->block == NONE)
+            return -ENOBUFS; /* it takes a block */
+        list_single(list->arena, receiving->block, first->length);
+        memcpy((char *) heap_address(list->arena, receiving->block) +
+            LIST_HEADER, first->data, (size_t) first->length);
+    }
+    if (item != NULL && first->unit == 0 && first->length > 0)
+        memcpy(item->data, first->data, (size_t) first->length);
+    if (item != NULL)
+        item->len = (size_t) first->length;
+    else
+        receiving->length = (size_t) first->length;
+    receiving->done++;
+    return list_take(list, view, first) ? 1 : 0;
+}
+
+/* As many as are wanted, up to the next block: 0, some are here; or a code. */
+static int
+take_some(struct receiving *receiving, struct list_view *view,
+    struct list_first *first)
+{
+    size_t before = receiving->done;
+    int result = 0;
+
+    first->unit = 0;
+    while (result == 0 && receiving->done < receiving->n)
+        result = take_one(receiving, view, first);
+    if (receiving->done == before)
+        return result;
+    list_commit(&receiving->channel->list, view);
+    return 0;
+}
+
+/* After the commit: a block that was taken is copied, unless it is wanted. */
+static void
+finish_block(struct receiving *receiving, const struct list_view *view,
+    const struct list_first *first)
+{
+    struct arena *arena = receiving->channel->handle->arena;
+
+    if (first->unit != 0 && receiving->items == NULL) {
+        if (receiving->block != NONE)
+            heap_give(arena, receiving->block);
+        receiving->block = first->unit - 1;
+        return;
+    }
+    if (first->unit != 0 && first->length > 0)
+        memcpy(receiving->items[receiving->done - 1].data, first->data,
+            (size_t) first->length);
+    if (view->freed != 0)
+        heap_give(arena, view->freed - 1);
+}
+
+/* 0: some are here; -EAGAIN: nothing there; -EMSGSIZE: it stays;
+ * -EINPROGRESS; or another code. */
+static int
+try_list(struct receiving *receiving)
+{
+    struct list *list = &receiving->channel->list;
+    struct list_first first;
+    struct list_view view;
+    int error = list_enter(list, &receiving->deadline, &view);
+
+    if (error < 0)
+        return channel_unlucky(error);
+    error = -EAGAIN;
+    if (!kernel_empty(receiving->channel)) {
+        if (receiving->items == NULL && receiving->block == NONE)
+            error = -ENOBUFS;
+        else
+            error = try_kernel(receiving);
+        first.unit = view.freed = 0;
+    }
+    if (error == -EAGAIN)
+        error = take_some(receiving, &view, &first);
+    list_leave(list);
+    if (error == 0)
+        finish_block(receiving, &view, &first);
+    return error;
+}
+
+/* A block for a message that comes without one. */
+static int
+prepare(struct receiving *receiving)
+{
+    int error;
+
+    if (receiving->items != NULL || receiving->block != NONE)
+        return 0;
+    error = memory_take(receiving->channel->handle->arena,
+        SYSVMP_INLINE_MAX + LIST_HEADER, &receiving->deadline,
+        &receiving->block);
+    if (error < 0)
+        receiving->block = NONE;
+    return error;
+}
+
+/* One step: 0, -EAGAIN, -EMSGSIZE, -EINPROGRESS, or another code. */
+static int
+try_once(struct receiving *receiving)
+{
+    int error = -EAGAIN;
+
+    if (!receiving->channel->listed &&
+        (receiving->ask || !kernel_empty(receiving->channel))) {
+        error = prepare(receiving);
+        if (error < 0)
+            return channel_unlucky(error);
+        error = try_kernel(receiving);
+        receiving->ask = false;
+    }
+    if (error == -EAGAIN &&
+        list_count(&receiving->channel->words->list) != 0) {
+        error = try_list(receiving);
+        if (error == -ENOBUFS) {
+            error = prepare(receiving);
+            if (error < 0)
+                return channel_unlucky(error);
+            error = try_list(receiving);
+        }
+    }
+    return error;
+}
+
+/* As many as there are; as try_once() for the first. */
+static ssize_t
+try_receive(struct receiving *receiving)
+{
+    int error = 0;
+
+    while (error == 0 && receiving->done < receiving->n)
+        error = try_once(receiving);
+    if (receiving->done == 0)
+        return error;
+    if (error == -EBADMSG)
+        own_store(&receiving->channel->broken, true);
+    return 1;
+}
+
+/*
+ * To wait for a message.
+ */
 
 /* 1: nobody can send any more; 0; -EINPROGRESS; or a code. */
 static int
@@ -82,8 +292,8 @@ no_writer(const struct channel *channel)
 
 /* Nothing there: the end of file, a closed handle, or just nothing yet. */
 static ssize_t
-nothing(const struct receiving *receiving,
-    ssize_t (*again)(const struct receiving *))
+nothing(struct receiving *receiving,
+    ssize_t (*again)(struct receiving *))
 {
     const struct channel *channel = receiving->channel;
     int nobody;
@@ -95,6 +305,7 @@ nothing(const struct receiving *receiving,
     if (nobody != 1)
         return nobody == 0 ? -EAGAIN : nobody;
     /* The last writer may have sent between our look and its end. */
+    receiving->ask = true;
     seen = again(receiving);
     return seen == -EAGAIN ? -EPIPE : seen;
 }
@@ -102,11 +313,12 @@ nothing(const struct receiving *receiving,
 static ssize_t
 look(void *context, bool woken)
 {
-    const struct receiving *receiving = context;
+    struct receiving *receiving = context;
     ssize_t seen = -EAGAIN;
 
     if (own_load(&receiving->channel->handle->closed))
         return -EBADF;
+    receiving->ask = woken;
     if (woken || !hint_empty(receiving->channel))
         seen = try_receive(receiving);
     return seen == -EAGAIN ? nothing(receiving, try_receive) : seen;
@@ -114,7 +326,7 @@ look(void *context, bool woken)
 
 /* Is there a message?  Its length is not asked for. */
 static ssize_t
-try_peek(const struct receiving *receiving)
+try_peek(struct receiving *receiving)
 {
     ssize_t messages = channel_messages(receiving->channel);
 
@@ -124,7 +336,7 @@ try_peek(const struct receiving *receiving)
 static ssize_t
 peek(void *context, bool woken)
 {
-    const struct receiving *receiving = context;
+    struct receiving *receiving = context;
     ssize_t seen = -EAGAIN;
 
     if (woken || !hint_empty(receiving->channel))
@@ -151,80 +363,115 @@ promised(const void *context)
     const struct channel_words *words = context;
 
     return (uint32_t) shm_peek(&words->sent) !=
-        (uint32_t) shm_peek(&words->received);
+        (uint32_t) shm_peek(&words->received) ||
+        (uint32_t) shm_peek(&words->list.tally) != 0;
 }
 
 typedef ssize_t look_fn(void *context, bool woken);
 
 static ssize_t
-wait_for(struct receiving *receiving, look_fn *fn, int timeout_ms)
+wait_for(struct receiving *receiving, look_fn *fn)
 {
     struct channel *channel = receiving->channel;
-    struct deadline deadline = DEADLINE(timeout_ms);
+    struct deadline *deadline = &receiving->deadline;
     struct gate_wait wait = { .look = fn, .more = more,
         .context = receiving };
     ssize_t result;
 
-    if (timeout_ms == SYSVMP_NOWAIT) {
+    if (deadline->timeout_ms == SYSVMP_NOWAIT) {
         result = fn(receiving, false);
         return result == -EINPROGRESS ? -EAGAIN : result;
     }
-    if (spin_wait(&channel->receive_spin, &deadline, promised,
+    if (spin_wait(&channel->receive_spin, deadline, promised,
             channel->words)) {
         result = fn(receiving, false);
         if (result != -EAGAIN && result != -EINPROGRESS)
             return result;
     }
     own_add(&channel->handle->receivers, 1);
-    result = gate_sleep(&channel->receive, &wait, &deadline);
+    result = gate_sleep(&channel->receive, &wait, deadline);
     own_sub(&channel->handle->receivers, 1);
     return result;
+}
+
+static int
+usable(const struct channel *channel)
+{
+    if (UNLIKELY(arena_me(channel->handle->arena) == 0))
+        return arena_gone(channel->handle->arena);
+    if (UNLIKELY(own_load(&channel->broken)))
+        return -EBADMSG;
+    return UNLIKELY(own_load(&channel->handle->closed)) ? -EBADF : 0;
+}
+
+/* 0: there are some; or a code. */
+static int
+receive(struct receiving *receiving)
+{
+    struct channel *channel = receiving->channel;
+    ssize_t result = usable(channel);
+
+    if (UNLIKELY(result < 0))
+        return (int) result;
+    result = -EAGAIN;
+    if (!hint_empty(channel))
+        result = try_receive(receiving);
+    if (result == -EAGAIN || result == -EINPROGRESS)
+        result = wait_for(receiving, look);
+    if (result == -EBADMSG)
+        own_store(&channel->broken, true);
+    if (LIKELY(result >= 0) || result == -EBADMSG) /* it has left room, too */
+        gate_wake(&channel->send);
+    return result < 0 ? (int) result : 0;
 }
 
 ssize_t
 channel_receive(struct channel *channel, void *buf, size_t size,
     int timeout_ms)
 {
-    struct message message;
-    struct receiving receiving = { channel, &message, size };
-    ssize_t length = -EAGAIN;
+    struct sysvmp_item item = { .data = buf, .size = size };
+    struct receiving receiving = { .channel = channel, .items = &item,
+        .n = 1, .block = NONE, .deadline = DEADLINE(timeout_ms) };
+    int error = receive(&receiving);
 
-    if (UNLIKELY(arena_me(channel->handle->arena) == 0))
-        return arena_gone(channel->handle->arena);
-    if (UNLIKELY(own_load(&channel->broken)))
-        return -EBADMSG;
-    if (UNLIKELY(own_load(&channel->handle->closed)))
-        return -EBADF;
-    if (!hint_empty(channel))
-        length = try_receive(&receiving);
-    if (length == -EAGAIN)
-        length = wait_for(&receiving, look, timeout_ms);
-    if (UNLIKELY(length < 0)) {
-        if (length == -EBADMSG) {
-            own_store(&channel->broken, true);
-            gate_wake(&channel->send); /* it has left room, too */
-        }
-        return length;
-    }
-    gate_wake(&channel->send);
-    if (length > 0)
-        memcpy(buf, message.payload, (size_t) length);
-    return length;
+    return LIKELY(error == 0) ? (ssize_t) item.len : error;
+}
+
+ssize_t
+channel_receive_many(struct channel *channel, struct sysvmp_item *items,
+    size_t n, int timeout_ms)
+{
+    struct receiving receiving = { .channel = channel, .items = items,
+        .n = n, .block = NONE, .deadline = DEADLINE(timeout_ms) };
+    int error = n > 0 ? receive(&receiving) : usable(channel);
+
+    return error == 0 ? (ssize_t) receiving.done : error;
+}
+
+int
+channel_receive_block(struct channel *channel, uint32_t *unit, size_t *len,
+    int timeout_ms)
+{
+    struct receiving receiving = { .channel = channel, .n = 1,
+        .block = NONE, .deadline = DEADLINE(timeout_ms) };
+    int error = receive(&receiving);
+
+    if (error < 0 && receiving.block != NONE)
+        heap_give(channel->handle->arena, receiving.block);
+    *unit = receiving.block;
+    *len = receiving.length;
+    return error;
 }
 
 int
 channel_poll(struct channel *channel, int timeout_ms)
 {
-    struct receiving receiving = { .channel = channel };
-    ssize_t result;
+    struct receiving receiving = { .channel = channel,
+        .deadline = DEADLINE(timeout_ms) };
+    ssize_t result = usable(channel);
 
-    if (arena_me(channel->handle->arena) == 0)
-        return arena_gone(channel->handle->arena);
-    if (own_load(&channel->broken))
-        return -EBADMSG;
-    if (own_load(&channel->handle->closed))
-        return -EBADF;
-    result = wait_for(&receiving, peek, timeout_ms);
+    if (result == 0)
+        result = wait_for(&receiving, peek);
     if (result == -EPIPE)
         return 1;
     if (result == -EAGAIN || result == -ETIMEDOUT)
@@ -232,30 +479,54 @@ channel_poll(struct channel *channel, int timeout_ms)
     return (int) result;
 }
 
+/* Length of the first in the kernel's queue. */
 static ssize_t
-try_next(const struct receiving *receiving)
+next_in_kernel(const struct channel *channel)
 {
-    ssize_t length = sysv_msgpeek(receiving->channel->queue,
-        receiving->message, sizeof(*receiving->message) - sizeof(long));
+    struct message message;
+    ssize_t length = sysv_msgpeek(channel->queue, &message,
+        sizeof(message) - sizeof(long));
 
     if (length >= 0)
-        return message_check(receiving->message, (size_t) length);
+        return message_check(&message, (size_t) length);
     return length == -ENOMSG ? -EAGAIN : length == -E2BIG ? -EBADMSG : length;
+}
+
+static ssize_t
+try_next(struct receiving *receiving)
+{
+    struct channel *channel = receiving->channel;
+    struct list_first first;
+    struct list_view view;
+    ssize_t length = -EAGAIN;
+    int error;
+
+    if (!channel->listed)
+        length = next_in_kernel(channel);
+    if (length != -EAGAIN || list_count(&channel->words->list) == 0)
+        return length;
+    error = list_enter(&channel->list, &receiving->deadline, &view);
+    if (error < 0)
+        return channel_unlucky(error);
+    if (!channel->listed)
+        length = next_in_kernel(channel);
+    if (length == -EAGAIN) {
+        error = list_first(&channel->list, &view, &first);
+        length = error < 0 ? error : (ssize_t) first.length;
+    }
+    list_leave(&channel->list);
+    return length;
 }
 
 ssize_t
 channel_next_len(struct channel *channel)
 {
-    struct message message;
-    struct receiving receiving = { .channel = channel, .message = &message };
-    ssize_t length;
+    struct receiving receiving = { .channel = channel,
+        .deadline = DEADLINE(SYSVMP_NOWAIT) };
+    ssize_t length = usable(channel);
 
-    if (arena_me(channel->handle->arena) == 0)
-        return arena_gone(channel->handle->arena);
-    if (own_load(&channel->broken))
-        return -EBADMSG;
-    if (own_load(&channel->handle->closed))
-        return -EBADF;
+    if (length < 0)
+        return length;
     length = try_next(&receiving);
     if (length == -EAGAIN)
         length = nothing(&receiving, try_next);

@@ -2,141 +2,46 @@
 /*
  * channel-send.c: puts messages into a channel.
  *
- * `sent` counts a message before it is in the queue, `received` after it is
- * out.  So sent - received is never less than what is in the queue, whoever
- * dies: equal means truly empty, and a put that raises sent only while the
- * difference is below the limit keeps the limit.  A kill in between leaves
- * the difference too large for ever; mend() finds and repairs that
- * (t/model/counters.pml).
+ * A short message goes into the kernel's queue while there is nothing in the
+ * list; what is too long for that, or finds it full, is appended to the list,
+ * and everything behind it, until receivers have emptied that.  So what one
+ * sender has put into the kernel's queue is always older than what it has in
+ * the list.  A channel with a maxsize has all in its list.
+ *
+ * `sent` counts a message before it is in the kernel's queue, `received`
+ * after it is out: equal means that there is nothing there, whoever died.
  *
  * Why a sender does not sleep for ever: it sleeps at the send gate (gate.c)
- * for room.  A receiver that made room wakes it; a receiver that died between
- * the two is replaced by its bell; the last reader's close posts a token, and
- * its death rings, so the look finds that nobody reads any more.
+ * for room in the list.  A receiver that made room wakes it; a receiver that
+ * died between the two is replaced by its bell; the last reader's close posts
+ * a token, and its death rings, so the look finds that nobody reads any more.
  */
 #include "internal.h"
 
-#include "block.h"
+#include <string.h>
+
 #include "channel.h"
 #include "cradle.h"
 #include "error.h"
-#include "member.h"
+#include "heap.h"
+#include "memory.h"
 #include "sysv.h"
-
-/* sent: the low half counts messages, the high half attempts. */
-#define ONE_SENT ((UINT64_C(1) << 32) + 1)
-#define TAKE_BACK UINT64_C(1)
 
 /* Spins that paid, but not for us, before we sleep all the same. */
 #define SPINS_MAX 16
 
+#define NONE UINT32_MAX
+
+/* A call under way. */
 struct sending {
     struct channel *channel;
-    struct message *message;
-    size_t length; /* of the body */
+    const struct sysvmp_item *items;
+    size_t n;
+    size_t done;    /* so many of them are in */
+    uint32_t block; /* of ours, with the next ones in it; or NONE */
+    uint32_t packed; /* how many; 0: the next one, alone */
+    struct deadline deadline;
 };
-
-/* Below 0 only where somebody else wrote to our queue. */
-static int32_t
-surplus(uint64_t sent, uint64_t received)
-{
-    return (int32_t) ((uint32_t) sent - (uint32_t) received);
-}
-
-/* Counts one more, unless the limit is reached: false. */
-static bool
-reserve(struct channel *channel)
-{
-    struct channel_words *words = channel->words;
-    uint64_t sent;
-
-    if (channel->limit == 0) {
-        shm_add(&words->sent, ONE_SENT);
-        return true;
-    }
-    sent = shm_load(&words->sent);
-    do
-        if (surplus(sent, shm_load(&words->received)) >=
-            (int32_t) channel->limit)
-            return false;
-    while (!shm_cas(&words->sent, &sent, sent + ONE_SENT));
-    return true;
-}
-
-/* 0: it is in; -EAGAIN: no room; -ENOBUFS: the limit is reached, by the
- * counts; or another code. */
-static int
-try_send(const struct sending *sending)
-{
-    struct channel *channel = sending->channel;
-    int error = -ENOBUFS;
-
-    channel_begin(channel);
-    if (reserve(channel)) {
-        error = sysv_msgsnd(channel->queue, sending->message,
-            sending->length);
-        if (UNLIKELY(error < 0))
-            shm_sub(&channel->words->sent, TAKE_BACK);
-    }
-    channel_end(channel);
-    return error;
-}
-
-/* Was every living member seen outside of an operation here? */
-static bool
-all_idle(const struct channel *channel)
-{
-    const struct arena *arena = channel->handle->arena;
-    unsigned short alive[BLOCK_SEMAPHORES];
-
-    if (sysv_sem_values(channel->semaphores, alive) < 0)
-        return false;
-    for (uint32_t seat = 0; seat < MEMBERS_MAX; seat++)
-        if ((alive[alive_semaphore(seat)] & alive_bit(seat)) &&
-            shm_load(&member_at(arena, seat)->busy[channel->busy]) != 0)
-            return false;
-    return true;
-}
-
-/*
- * A put found the limit reached, but the queue has less in it: somebody is
- * between two steps, or died there.  Which of the two is known when everybody
- * alive was seen outside of an operation both before and after the queue was
- * looked at, and nothing was counted meanwhile: the difference is then what
- * the dead have left, and whoever adds it first is the only one.
- * true: try again.
- */
-static bool
-mend(struct channel *channel)
-{
-    struct channel_words *words = channel->words;
-    uint64_t sent = shm_load(&words->sent);
-    uint64_t received;
-    struct sysv_queue_state state;
-    int32_t left;
-
-    if (!all_idle(channel))
-        return false;
-    received = shm_load(&words->received);
-    if (shm_load(&words->sent) != sent ||
-        sysv_msg_state(channel->queue, &state) < 0 || !all_idle(channel) ||
-        shm_load(&words->sent) != sent ||
-        shm_load(&words->received) != received)
-        return false;
-    left = surplus(sent, received) - (int32_t) state.messages;
-    return left > 0 &&
-        shm_cas(&words->received, &received, received + (uint64_t) left);
-}
-
-/* The limit is reached by the counts: is it by what is in the queue? */
-static bool
-falsely_full(const struct channel *channel)
-{
-    struct sysv_queue_state state;
-
-    return sysv_msg_state(channel->queue, &state) == 0 &&
-        state.messages < channel->limit;
-}
 
 /* -EPIPE: nobody reads, or is about to; -EINPROGRESS: nobody was seen, but
  * somebody may be on the way.  Asked at each send: to trust a reader that was
@@ -160,10 +65,227 @@ closed_here(const struct channel *channel)
         own_load(&channel->no_sends);
 }
 
+/*
+ * The kernel's queue.
+ */
+
+/* -EAGAIN: it is for the list. */
+static int
+try_kernel(struct channel *channel, const struct sysvmp_item *item)
+{
+    struct message message;
+    int error;
+
+    if (channel->listed || item->len > channel->largest ||
+        list_count(&channel->words->list) != 0)
+        return -EAGAIN;
+    shm_add(&channel->words->sent, 1);
+    error = sysv_msgsnd(channel->queue, &message,
+        message_pack(&message, item->data, item->len));
+    if (UNLIKELY(error < 0))
+        shm_sub(&channel->words->sent, 1);
+    return error;
+}
+
+/*
+ * The list.
+ */
+
+static bool
+is_short(const struct sysvmp_item *item)
+{
+    return item->len <= SYSVMP_INLINE_MAX;
+}
+
+/* How many more messages it takes now: not for us all alone. */
+static uint32_t
+room(const struct channel *channel, const struct list_view *view)
+{
+    if (view->count >= LIST_MAX)
+        return 0;
+    if (channel->limit == 0)
+        return LIST_MAX - view->count;
+    if (view->count >= channel->limit ||
+        (channel->bytes_max > 0 && view->bytes >= channel->bytes_max))
+        return 0;
+    return (uint32_t) (channel->limit - view->count);
+}
+
+/* A block for the next message alone. */
+static int
+prepare_single(struct sending *sending)
+{
+    struct arena *arena = sending->channel->handle->arena;
+    const struct sysvmp_item *item = &sending->items[sending->done];
+    int error = memory_take(arena, (uint64_t) item->len + LIST_HEADER,
+        &sending->deadline, &sending->block);
+
+    if (error < 0) {
+        sending->block = NONE;
+        return error;
+    }
+    sending->packed = 0;
+    list_single(arena, sending->block, item->len);
+    CRASH_POINT();
+    memcpy((char *) heap_address(arena, sending->block) + LIST_HEADER,
+        item->data, item->len);
+    return 0;
+}
+
+/* A chunk with as many of the next messages as go in. */
+static int
+prepare_chunk(struct sending *sending)
+{
+    struct arena *arena = sending->channel->handle->arena;
+    size_t size = list_chunk(arena);
+    uint32_t at;
+    int error = memory_take(arena, size, &sending->deadline, &sending->block);
+
+    if (error < 0) {
+        sending->block = NONE;
+        return error;
+    }
+    sending->packed = 0;
+    at = list_chunk_begin(arena, sending->block);
+    for (size_t i = sending->done; i < sending->n; i++) {
+        const struct sysvmp_item *item = &sending->items[i];
+
+        if (!is_short(item) || list_record(item->len) > size - at)
+            break;
+        at = list_chunk_add(arena, sending->block, at, item->data, item->len);
+        sending->packed++;
+    }
+    return 0;
+}
+
+/* Puts what was prepared behind the last, as far as there is room for it. */
+static void
+link_block(struct sending *sending, struct list_view *view, uint32_t most)
+{
+    struct list *list = &sending->channel->list;
+    uint32_t n = sending->packed < most ? sending->packed : most;
+    uint32_t end = 0;
+    uint64_t bytes = 0;
+
+    if (sending->packed == 0)
+        n = 1;
+    else
+        end = list_chunk_end(list->arena, sending->block, n);
+    for (uint32_t i = 0; i < n; i++)
+        bytes += sending->items[sending->done + i].len;
+    shm_store(&heap_unit(list->arena, sending->block)->tag, list->listed);
+    list_link(list, view, sending->block, end, n, bytes);
+    sending->block = NONE;
+    sending->done += n;
+}
+
+/* Puts short ones into the last block, as many as go in and as there is room
+ * for; whether any did. */
+static bool
+append_some(struct sending *sending, struct list_view *view)
+{
+    struct channel *channel = sending->channel;
+    size_t before = sending->done;
+
+    while (sending->done < sending->n && room(channel, view) > 0) {
+        const struct sysvmp_item *item = &sending->items[sending->done];
+
+        if (!is_short(item) ||
+            !list_append(&channel->list, view, item->data, item->len))
+            break;
+        sending->done++;
+    }
+    return sending->done > before;
+}
+
+/* Under the lock: 0, some are in; -EAGAIN: no room; -ENOBUFS: it takes a
+ * block. */
+static int
+append(struct sending *sending, struct list_view *view)
+{
+    uint32_t most = room(sending->channel, view);
+
+    if (most == 0)
+        return -EAGAIN;
+    if (sending->block != NONE)
+        link_block(sending, view, most);
+    else if (!append_some(sending, view))
+        return -ENOBUFS;
+    list_commit(&sending->channel->list, view);
+    return 0;
+}
+
+/* A block that is ours by what happened to the list. */
+static void
+give_freed(struct list *list, const struct list_view *view)
+{
+    if (view->freed != 0)
+        heap_give(list->arena, view->freed - 1);
+}
+
+static int
+prepare(struct sending *sending)
+{
+    return is_short(&sending->items[sending->done])
+        ? prepare_chunk(sending) : prepare_single(sending);
+}
+
+/* 0: something more is in; -EAGAIN: no room; -EINPROGRESS; or a code. */
+static int
+try_list(struct sending *sending)
+{
+    struct list *list = &sending->channel->list;
+
+    for (;;) {
+        struct list_view view;
+        int error = list_enter(list, &sending->deadline, &view);
+
+        if (error < 0)
+            return channel_unlucky(error);
+        error = append(sending, &view);
+        list_leave(list);
+        if (error == 0)
+            give_freed(list, &view);
+        if (error != -ENOBUFS)
+            return error;
+        error = prepare(sending);
+        if (error < 0)
+            return channel_unlucky(error);
+    }
+}
+
+/* As try_list(), but all of them. */
+static int
+try_send(struct sending *sending)
+{
+    struct channel *channel = sending->channel;
+    int error = -EAGAIN;
+
+    if (sending->n == 1 && sending->block == NONE)
+        error = try_kernel(channel, sending->items);
+    if (LIKELY(error == 0)) {
+        sending->done = 1;
+        gate_wake(&channel->receive);
+    }
+    if (error != -EAGAIN)
+        return error;
+    while (sending->done < sending->n) {
+        error = try_list(sending);
+        if (error < 0)
+            return error;
+        gate_wake(&channel->receive);
+    }
+    return 0;
+}
+
+/*
+ * To wait for room.
+ */
+
 static ssize_t
 look(void *context, bool woken)
 {
-    const struct sending *sending = context;
+    struct sending *sending = context;
     int nobody, error;
 
     (void) woken;
@@ -173,17 +295,6 @@ look(void *context, bool woken)
     if (nobody < 0 && nobody != -EINPROGRESS)
         return nobody;
     error = try_send(sending);
-    if (error == -ENOBUFS && falsely_full(sending->channel)) {
-        if (!mend(sending->channel))
-            /* Somebody may be between two steps: it may take back what it
-             * counted, which wakes nobody, or be stopped there. */
-            return -EINPROGRESS;
-        error = try_send(sending);
-        if (error == -ENOBUFS)
-            return -EINPROGRESS; /* taken by one who may take it back */
-    }
-    if (error == -ENOBUFS)
-        error = -EAGAIN;
     /* The bell of the last reader may have rung, and who is on the way may
      * never hold our end: nothing more will wake us. */
     return error == -EAGAIN && nobody == -EINPROGRESS ? -EINPROGRESS : error;
@@ -203,76 +314,33 @@ more(void *context)
                 channel->readers) != 0);
 }
 
-/* Not for us: is there room for so small a body? */
-static bool
-enough(void *context, uint32_t bytes)
-{
-    const struct sending *sending = context;
-    const struct channel *channel = sending->channel;
-    struct sysv_queue_state state;
-
-    if (sysv_msg_state(channel->queue, &state) < 0)
-        return true; /* they will find out */
-    return (channel->limit == 0 || state.messages < channel->limit) &&
-        state.messages < state.capacity &&
-        state.bytes + bytes <= state.capacity;
-}
-
-struct room_watch {
-    struct channel_words *words;
-    uint64_t received;
-};
-
 static bool
 room_made(const void *context)
 {
-    const struct room_watch *watch = context;
-
-    return shm_peek(&watch->words->received) != watch->received;
-}
-
-/* Waits a little in user space: true if somebody has made room. */
-static bool
-spin_for_room(struct channel *channel, struct deadline *deadline)
-{
-    struct room_watch watch = { channel->words,
-        shm_peek(&channel->words->received) };
-
-    return spin_wait(&channel->send_spin, deadline, room_made, &watch);
+    return channel_full(context) != 1;
 }
 
 static int
-send_waiting(const struct sending *sending, int timeout_ms)
+send_waiting(struct sending *sending)
 {
     struct channel *channel = sending->channel;
-    struct deadline deadline = DEADLINE(timeout_ms);
-    struct gate_wait wait = { .look = look, .more = more, .enough = enough,
-        .bytes = (uint32_t) sending->length, .context = (void *) sending };
+    struct gate_wait wait = { .look = look, .more = more,
+        .context = sending };
     ssize_t result;
 
-    if (timeout_ms == SYSVMP_NOWAIT) {
-        result = look((void *) sending, true);
-        return result == -EINPROGRESS ? -EAGAIN : (int) result;
-    }
-    for (int i = 0; i < SPINS_MAX && spin_for_room(channel, &deadline); i++) {
-        result = look((void *) sending, true);
+    if (sending->deadline.timeout_ms == SYSVMP_NOWAIT)
+        return -EAGAIN;
+    for (int i = 0; i < SPINS_MAX && spin_wait(&channel->send_spin,
+             &sending->deadline, room_made, channel); i++) {
+        result = look(sending, true);
         if (result != -EAGAIN && result != -EINPROGRESS)
             return (int) result;
     }
-    return (int) gate_sleep(&channel->send, &wait, &deadline);
+    return (int) gate_sleep(&channel->send, &wait, &sending->deadline);
 }
 
 static int
-too_large(const struct channel *channel, size_t len)
-{
-    return error_detail(-EMSGSIZE,
-        "a message of %zu bytes: at most %zu pass here (SYSVMP_INLINE_MAX is "
-        "%d; kernel.msgmax and kernel.msgmnb may allow less)",
-        len, channel->largest, SYSVMP_INLINE_MAX);
-}
-
-static int
-send_inside(const struct sending *sending, int timeout_ms)
+send_inside(struct sending *sending)
 {
     struct channel *channel = sending->channel;
     int error;
@@ -283,10 +351,27 @@ send_inside(const struct sending *sending, int timeout_ms)
     if (UNLIKELY(error < 0 && error != -EINPROGRESS))
         return error;
     error = try_send(sending);
-    if (UNLIKELY(error == -EAGAIN || error == -ENOBUFS))
-        error = send_waiting(sending, timeout_ms);
-    if (LIKELY(error == 0))
-        gate_wake(&channel->receive);
+    if (UNLIKELY(error == -EAGAIN || error == -EINPROGRESS))
+        error = send_waiting(sending);
+    return error;
+}
+
+/* A close by another thread waits until we are out, and only then tells the
+ * readers. */
+static int
+send_all(struct sending *sending)
+{
+    struct handle *handle = sending->channel->handle;
+    bool alone = only_thread();
+    int error;
+
+    if (UNLIKELY(arena_me(handle->arena) == 0))
+        return arena_gone(handle->arena);
+    if (!alone)
+        own_add(&handle->senders, 1);
+    error = send_inside(sending);
+    if (!alone)
+        own_sub(&handle->senders, 1);
     return error;
 }
 
@@ -294,22 +379,36 @@ int
 channel_send(struct channel *channel, const void *buf, size_t len,
     int timeout_ms)
 {
-    struct message message;
-    struct sending sending = { channel, &message, 0 };
-    bool alone = only_thread();
-    int error;
+    const struct sysvmp_item item = { .data = (void *) buf, .len = len };
+    struct sending sending = { .channel = channel, .items = &item, .n = 1,
+        .block = NONE, .deadline = DEADLINE(timeout_ms) };
+    int error = send_all(&sending);
 
-    if (UNLIKELY(arena_me(channel->handle->arena) == 0))
-        return arena_gone(channel->handle->arena);
-    if (UNLIKELY(len > channel->largest))
-        return closed_here(channel) ? -EBADF : too_large(channel, len);
-    sending.length = message_pack(&message, buf, len);
-    /* A close by another thread waits until we are out, and only then tells
-     * the readers. */
-    if (!alone)
-        own_add(&channel->handle->senders, 1);
-    error = send_inside(&sending, timeout_ms);
-    if (!alone)
-        own_sub(&channel->handle->senders, 1);
+    if (UNLIKELY(sending.block != NONE))
+        heap_give(channel->handle->arena, sending.block);
     return error;
+}
+
+ssize_t
+channel_send_many(struct channel *channel, const struct sysvmp_item *items,
+    size_t n, int timeout_ms)
+{
+    struct sending sending = { .channel = channel, .items = items, .n = n,
+        .block = NONE, .deadline = DEADLINE(timeout_ms) };
+    int error = n > 0 ? send_all(&sending) : 0;
+
+    if (sending.block != NONE)
+        heap_give(channel->handle->arena, sending.block);
+    return error == 0 || sending.done > 0 ? (ssize_t) sending.done : error;
+}
+
+int
+channel_send_block(struct channel *channel, uint32_t unit, size_t len,
+    int timeout_ms)
+{
+    const struct sysvmp_item item = { .len = len };
+    struct sending sending = { .channel = channel, .items = &item, .n = 1,
+        .block = unit, .deadline = DEADLINE(timeout_ms) };
+
+    return send_all(&sending);
 }

@@ -7,8 +7,11 @@
 
 #include "channel.h"
 #include "error.h"
-#include "member.h"
 #include "sysv.h"
+
+/* Looks at a list that others work on all the time, until one is taken as it
+ * is. */
+#define SNAPSHOTS 1000
 
 #define ROUSE_NS 200000 /* between rounds that wake our own sleepers */
 
@@ -56,7 +59,7 @@ largest_payload(int queue, size_t *largest)
 
 int
 channel_open(struct channel *channel, struct handle *handle,
-    const struct holding *h, uint64_t limit)
+    const struct holding *h, uint64_t limit, uint64_t bytes_max)
 {
     const struct place *place = &h->place;
 
@@ -66,41 +69,54 @@ channel_open(struct channel *channel, struct handle *handle,
     channel->semaphores = place->semaphores;
     channel->readers = place->counter + CHANNEL_READERS;
     channel->writers = place->counter + CHANNEL_WRITERS;
-    channel->busy = place->index % BUSY_WORDS;
     channel->receive = (struct gate){ &channel->words->receive,
-        place->semaphores, place->gate + CHANNEL_RECEIVE, -1 };
+        place->semaphores, place->gate + CHANNEL_RECEIVE };
     channel->send = (struct gate){ &channel->words->send, place->semaphores,
-        place->gate + CHANNEL_SEND, place->gate + CHANNEL_RETRY };
+        place->gate + CHANNEL_SEND };
+    list_open(&channel->list, handle->arena, place);
     channel->limit = limit;
+    channel->bytes_max = bytes_max;
+    channel->listed = limit > 0 && bytes_max == 0;
     return largest_payload(place->queue, &channel->largest);
 }
 
+/*
+ * What is in the list is not in the kernel's queue, and comes from there
+ * never: the sum is right at the instant of the look at the kernel's, if
+ * nothing was done to the list around it.
+ */
 ssize_t
 channel_messages(const struct channel *channel)
 {
+    const struct list_words *list = &channel->words->list;
     struct sysv_queue_state state;
+    uint64_t tally;
     int error;
 
     if (arena_me(channel->handle->arena) == 0)
         return arena_gone(channel->handle->arena);
-    error = sysv_msg_state(channel->queue, &state);
-    return error < 0 ? error : (ssize_t) state.messages;
+    if (channel->listed)
+        return (ssize_t) list_count(list);
+    for (int i = 0; i < SNAPSHOTS; i++) {
+        tally = shm_load(&list->tally);
+        error = sysv_msg_state(channel->queue, &state);
+        if (error < 0)
+            return error;
+        if (shm_load(&list->tally) == tally)
+            break;
+    }
+    return (ssize_t) state.messages + (ssize_t) (uint32_t) tally;
 }
 
 int
 channel_full(const struct channel *channel)
 {
-    struct sysv_queue_state state;
-    int error;
-
     if (arena_me(channel->handle->arena) == 0)
         return arena_gone(channel->handle->arena);
-    error = sysv_msg_state(channel->queue, &state);
-    if (error < 0)
-        return error;
-    return (channel->limit > 0 && state.messages >= channel->limit) ||
-        state.messages >= state.capacity ||
-        state.bytes + sizeof(struct message_header) > state.capacity;
+    return channel->limit > 0 &&
+        (list_count(&channel->words->list) >= channel->limit ||
+            (channel->bytes_max > 0 &&
+                list_bytes(&channel->words->list) >= channel->bytes_max));
 }
 
 static void

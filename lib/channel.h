@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * channel.h: one direction of messages between processes: a message queue of
- * the kernel, a gate to sleep at for either side, and counts of who holds
- * either end.  Queue and Pipe are built from it.
+ * the kernel, a list in shared memory beside it, a gate to sleep at for either
+ * side, and counts of who holds either end.  Queue and Pipe are built from it.
  */
 #ifndef SYSVMP_CHANNEL_H
 #define SYSVMP_CHANNEL_H
@@ -12,12 +12,13 @@
 #include "deadline.h"
 #include "gate.h"
 #include "handle.h"
+#include "list.h"
 #include "message.h"
 #include "spin.h"
 
 /* The semaphores of a channel, from its first counter and its first gate. */
 enum { CHANNEL_READERS, CHANNEL_WRITERS, CHANNEL_REFERENCES };
-enum { CHANNEL_RECEIVE, CHANNEL_SEND, CHANNEL_RETRY, CHANNEL_SLOTS };
+enum { CHANNEL_RECEIVE, CHANNEL_SEND, CHANNEL_LOCK = LIST_GATE, CHANNEL_SLOTS };
 
 /* This process's view of it. */
 struct channel {
@@ -27,11 +28,13 @@ struct channel {
     int semaphores;
     int readers; /* semaphores that count the holders of either end */
     int writers;
-    unsigned busy; /* which of our seat's busy words: see mend() */
     struct gate receive;
     struct gate send;
-    uint64_t limit;   /* maxsize; 0: what the kernel's queue takes */
-    size_t largest;   /* payload that fits the kernel's queue */
+    struct list list;
+    bool listed;        /* everything goes through the list */
+    uint64_t limit;     /* messages in the list */
+    uint64_t bytes_max; /* ... and bytes, without the last; 0: no limits */
+    size_t largest;     /* payload that fits the kernel's queue */
     bool tells_epipe; /* send: when nobody holds the reading end */
     bool tells_eof;   /* receive: when empty and nobody can send any more */
     _Atomic bool broken; /* a malformed message came */
@@ -44,29 +47,35 @@ struct channel {
 /* Makes the object; as object_create(). */
 int channel_create(struct arena *arena, enum object_kind kind, uint64_t limit,
     struct place *place);
-/* Fills in the view of a channel that was made. */
+/* Fills in the view of a channel that was made.  limit: messages; bytes_max:
+ * of those in the list; 0: none. */
 int channel_open(struct channel *channel, struct handle *handle,
-    const struct holding *h, uint64_t limit);
+    const struct holding *h, uint64_t limit, uint64_t bytes_max);
 
-/* Around the steps between a message and its count, where a limit is kept. */
-static inline void
-channel_begin(struct channel *channel)
+/* What a look answers that could not have a lock: somebody was stopped with
+ * it, and no token will tell when it goes on. */
+static inline int
+channel_unlucky(int error)
 {
-    if (channel->limit > 0)
-        shm_add(&self.busy[channel->busy], 1);
-}
-
-static inline void
-channel_end(struct channel *channel)
-{
-    if (channel->limit > 0)
-        shm_sub(&self.busy[channel->busy], 1);
+    return error == -EAGAIN || error == -ETIMEDOUT ? -EINPROGRESS : error;
 }
 
 int channel_send(struct channel *channel, const void *buf, size_t len,
     int timeout_ms);
+ssize_t channel_send_many(struct channel *channel,
+    const struct sysvmp_item *items, size_t n, int timeout_ms);
+/* A block of ours that has a message of that length to itself, from
+ * LIST_HEADER on: after 0 it is theirs. */
+int channel_send_block(struct channel *channel, uint32_t unit, size_t len,
+    int timeout_ms);
+
 ssize_t channel_receive(struct channel *channel, void *buf, size_t size,
     int timeout_ms);
+ssize_t channel_receive_many(struct channel *channel,
+    struct sysvmp_item *items, size_t n, int timeout_ms);
+/* As such a block, which is ours then; *len bytes. */
+int channel_receive_block(struct channel *channel, uint32_t *unit,
+    size_t *len, int timeout_ms);
 /* 1: a receive would not wait (also at end of file); 0; or a code. */
 int channel_poll(struct channel *channel, int timeout_ms);
 /* Length of the first message; -EAGAIN: there is none; -EPIPE: nor will be. */

@@ -17,7 +17,6 @@ struct gate {
     struct gate_words *words;
     int semaphores;
     int semaphore;
-    int retry; /* semaphore of a gate whose sleepers differ; -1: all alike */
 };
 
 struct gate_wait {
@@ -27,10 +26,6 @@ struct gate_wait {
     ssize_t (*look)(void *context, bool woken);
     /* Is there something for others, too? */
     bool (*more)(void *context);
-    /* With a retry semaphore: is there enough for one that needs so few
-     * bytes, though not for us? */
-    bool (*enough)(void *context, uint32_t bytes);
-    uint32_t bytes; /* what we need */
     void *context;
 };
 

@@ -15,7 +15,7 @@
 #include "sysv.h"
 
 #define BATCH       32 /* many a guide sets kernel.sem's SEMOPM to that */
-#define HOLDING_MAX 8  /* operations of one holding at most */
+#define HOLDING_MAX 9  /* operations of one holding at most */
 
 struct handle *registry;
 
@@ -59,25 +59,6 @@ handle_remove(struct handle *handle)
     handle->magic = 0;
 }
 
-/*
- * 32,767 exits have left as many tokens in a gate: the next bell would not
- * fit.  One token stays, for whoever sleeps.
- */
-static void
-drain(int semaphores, const struct sembuf *operations, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        int semaphore = operations[i].sem_num;
-        int value = sysv_sem_value(semaphores, semaphore);
-        struct sembuf lower;
-
-        if (value < 16384)
-            continue;
-        lower = sem_operation(semaphore, -(value - 1), IPC_NOWAIT);
-        (void) sysv_semop(semaphores, &lower, 1);
-    }
-}
-
 /* A count that is lower than what we added to it, as somebody wrote to the
  * set or to its table: the rest is given up all the same, and nobody sleeps
  * for a count that will not come. */
@@ -99,7 +80,8 @@ batch_flush(struct batch *batch)
     if (batch->n > 0)
         error = sysv_semop(batch->semaphores, batch->operations, batch->n);
     if (error == -ERANGE) {
-        drain(batch->semaphores, batch->operations, batch->n);
+        for (size_t i = 0; i < batch->n; i++)
+            block_drain(batch->semaphores, batch->operations[i].sem_num);
         error = sysv_semop(batch->semaphores, batch->operations, batch->n);
     }
     if (error == -EAGAIN)

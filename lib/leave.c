@@ -16,6 +16,9 @@
 #include "process.h"
 #include "sysv.h"
 
+#define PATIENCE_MS 1000
+#define NAP_NS      100000
+
 /* Nobody else is alive, and nobody is on the way?  As in cradle_nobody(). */
 static bool
 alone(const struct arena *arena)
@@ -48,6 +51,18 @@ just_go(struct arena *arena)
     arena_unlock(arena);
 }
 
+/* Other threads of ours may be in the middle of a list: they are let out, as
+ * who finds us dead would work on it as well. */
+static void
+others_out(void)
+{
+    struct deadline patience = DEADLINE(PATIENCE_MS);
+
+    own_store(&self.leaving, true);
+    while (own_load(&self.inside) > 0 && deadline_left(&patience) > 0)
+        deadline_nap(&patience, NAP_NS);
+}
+
 static int
 leave(bool at_end)
 {
@@ -56,6 +71,7 @@ leave(bool at_end)
 
     if (arena == NULL || arena->left || arena_me(arena) == 0)
         return 0;
+    others_out();
     error = arena_lock(arena);
     if (!at_end)
         handle_give_up_all(arena);
@@ -68,6 +84,7 @@ leave(bool at_end)
         arena_unlock(arena);
     }
     own_store(&self.me, 0);
+    own_store(&self.leaving, false);
     if (!at_end) { /* else nothing comes after that needs to know */
         arena->left = true;
         sysv_shm_detach(arena->head);

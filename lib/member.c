@@ -56,11 +56,13 @@ member_raise(int semaphores, uint32_t seat, int value,
 
 /* Is it free?  A used one whose bit is down is retired on the way. */
 static bool
-seat_free(struct member *member, bool alive)
+seat_free(struct member *member, bool alive, _Atomic uint32_t *unswept)
 {
     if (alive)
         return false;
     if (shm_load(&member->state) != MEMBER_FREE) {
+        if (shm_load(&member->swept) != shm_load(&member->generation))
+            shm_store(unswept, 1);
         shm_add(&member->generation, 1);
         shm_store(&member->state, MEMBER_FREE);
     }
@@ -77,7 +79,8 @@ find_seat(const struct arena *arena, uint32_t *seat, int *value)
         return error;
     for (*seat = 0; *seat < MEMBERS_MAX; ++*seat) {
         *value = values[alive_semaphore(*seat)];
-        if (seat_free(member_at(arena, *seat), *value & alive_bit(*seat)))
+        if (seat_free(member_at(arena, *seat), *value & alive_bit(*seat),
+                &arena->head->heap_words.unswept))
             return 0;
     }
     return error_detail(-ENOSPC,
@@ -90,15 +93,14 @@ take_seat(struct arena *arena, uint32_t seat, int64_t now)
 {
     struct member *member = member_at(arena, seat);
 
-    for (int i = 0; i < BUSY_WORDS; i++)
-        shm_store(&member->busy[i], 0);
     if (shm_load(&member->generation) == 0)
         shm_store(&member->generation, 1);
     shm_store(&member->pid, getpid());
     shm_store(&member->entered, now);
     shm_store(&member->state, MEMBER_USED);
+    if (seat >= shm_load(&arena->head->seats))
+        shm_store(&arena->head->seats, seat + 1);
     self.seat = seat;
-    self.busy = member->busy;
 }
 
 int
@@ -106,6 +108,8 @@ member_enter(struct arena *arena, int64_t now)
 {
     struct sembuf count_and_unlock[MEMBER_RAISE_MORE] = {
         sem_operation(BLOCK_MEMBERS, 1, SEM_UNDO),
+        sem_operation(BLOCK_HEAP, 1, 0), /* a bell */
+        sem_operation(BLOCK_HEAP, -1, SEM_UNDO),
         sem_operation(BLOCK_LOCK, 1, SEM_UNDO),
     };
     uint32_t seat;
@@ -119,6 +123,11 @@ member_enter(struct arena *arena, int64_t now)
         take_seat(arena, seat, now);
         error = member_raise(arena->home, seat, value, count_and_unlock,
             MEMBER_RAISE_MORE);
+        if (error == -ERANGE) {
+            block_drain(arena->home, BLOCK_HEAP);
+            error = member_raise(arena->home, seat, -1, count_and_unlock,
+                MEMBER_RAISE_MORE);
+        }
     }
     if (error < 0) {
         arena_unlock(arena);

@@ -11,7 +11,6 @@
 #include "block.h"
 
 #define MEMBERS_MAX (BLOCK_ALIVE_COUNT * BLOCK_ALIVE_EACH)
-#define BUSY_WORDS  16
 
 enum { MEMBER_FREE, MEMBER_USED, MEMBER_LEAVING };
 
@@ -26,10 +25,9 @@ struct member {
     _Atomic uint32_t state;
     _Atomic int32_t pid;     /* for display: death is judged by the bit */
     _Atomic int64_t entered; /* seconds since 1970, for display */
-    uint64_t reserved[5];
-    /* Operations of this process under way, by channel modulo 16.  On a line
-     * of their own, written by this process alone. */
-    _Alignas(64) _Atomic uint32_t busy[BUSY_WORDS];
+    /* The last generation that was dead when the heap was swept. */
+    _Atomic uint64_t swept;
+    uint64_t reserved[4];
 };
 
 /*
@@ -58,7 +56,7 @@ struct member *member_at(const struct arena *arena, uint32_t seat);
 int member_enter(struct arena *arena, int64_t now);
 /* Raises a seat's alive bit and does n `more` in the same step; -EBUSY: it is
  * still up.  value: of its semaphore, if it was read already, else -1. */
-#define MEMBER_RAISE_MORE 2
+#define MEMBER_RAISE_MORE 4
 int member_raise(int semaphores, uint32_t seat, int value,
     const struct sembuf *more, size_t n);
 /* 1: the owner is dead; 0: alive; -EIDRM.  Judged in the lock's own block. */

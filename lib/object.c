@@ -200,20 +200,13 @@ make_queue(struct arena *arena, struct object *object)
     return id < 0 ? shortage_queues(id) : 0;
 }
 
+/* Clears what a former object has left, of whatever kind it was. */
 static void
 clear_words(struct object *object)
 {
-    struct channel_words *words = &object->channel;
-
-    /* As large as any: an entry is used for one kind after another. */
-    shm_store(&words->sent, 0);
-    shm_store(&words->receive.sleepers, 0);
-    shm_store(&words->receive.token, 0);
-    shm_store(&words->receive.least, 0);
-    shm_store(&words->received, 0);
-    shm_store(&words->send.sleepers, 0);
-    shm_store(&words->send.token, 0);
-    shm_store(&words->send.least, 0);
+    for (size_t i = 0; i < OBJECT_WORDS; i++)
+        if (shm_load(&object->words[i]) != 0)
+            shm_store(&object->words[i], 0);
 }
 
 /* What a former object has left in the counters: a plain lock is 1 when free,
@@ -314,6 +307,28 @@ object_unref(struct arena *arena, const struct place *place)
         return;
     collect(arena, place->index);
     arena_unlock(arena);
+}
+
+int
+object_find(const struct arena *arena, uint32_t i, struct place *place)
+{
+    struct object *object = object_at(arena, i);
+    uint32_t kind;
+
+    if (i >= high_mark(arena) || shm_load(&object->state) != OBJECT_LIVE)
+        return -EIDRM;
+    kind = shm_load(&object->kind);
+    place->object = object;
+    place->index = i;
+    place->block = shm_load(&object->block);
+    if ((kind != OBJECT_QUEUE && kind != OBJECT_PIPE) ||
+        !block_known(arena, place->block))
+        return -EIDRM;
+    place->semaphores = block_semaphores(arena, place->block);
+    place->counter = BLOCK_COUNTERS + shm_load(&object->slot);
+    place->gate = BLOCK_GATES + shm_load(&object->slot);
+    place->queue = shm_load(&object->queue);
+    return 0;
 }
 
 void

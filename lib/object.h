@@ -17,19 +17,35 @@ enum { OBJECT_EMPTY, OBJECT_INTENT, OBJECT_LIVE };
 struct gate_words {
     _Atomic uint32_t sleepers; /* announced, by the sleepers themselves */
     _Atomic uint32_t token;    /* 1: a token is out */
-    _Atomic uint32_t least;    /* what one of the sleepers needs, inverted: */
-    uint32_t reserved;         /* ~bytes, so that 0 is "nobody yet" */
+};
+
+/* What a list is: list.h has the meaning. */
+struct list_state {
+    _Atomic uint32_t head, tail;
+    _Atomic uint32_t spare;
+    _Atomic uint32_t read, written;
+    uint32_t reserved;
+    _Atomic uint64_t bytes;
+};
+
+struct list_words {
+    _Alignas(64) struct lock_words lock;
+    _Atomic uint64_t tally; /* version in the high half, messages in the low */
+    _Alignas(64) struct list_state state[2];
 };
 
 struct channel_words {
-    /* Line 1, by senders: puts begun (low half; the high half counts the
-     * attempts, also those taken back), and the receivers' gate. */
+    /* Line 1, by senders: messages that are to go into the kernel's queue,
+     * and the receivers' gate. */
     _Alignas(64) _Atomic uint64_t sent;
     struct gate_words receive;
-    /* Line 2, by receivers: gets done, and the senders' gate. */
+    /* Line 2, by receivers: those that are out of it, and the senders'
+     * gate. */
     _Alignas(64) _Atomic uint64_t received;
     struct gate_words send;
-    /* Line 3: room for the broadcast gate of those who wait for any of
+    /* Lines 3 and 4: the list beside it. */
+    struct list_words list;
+    /* Line 5: room for the broadcast gate of those who wait for any of
      * several; nobody uses it yet, and it is 0. */
     _Alignas(64) _Atomic uint32_t watchers;
     _Atomic uint32_t watch_turn;
@@ -37,7 +53,10 @@ struct channel_words {
     uint32_t watch_reserved;
 };
 
-/* An entry, 256 bytes.  The first line is written under the arena lock while
+/* Of one entry, 64 bits at a time. */
+#define OBJECT_WORDS (sizeof(struct channel_words) / 8)
+
+/* An entry, 384 bytes.  The first line is written under the arena lock while
  * the entry is the pending one, and constant while it is live. */
 struct object {
     _Atomic uint32_t state;
@@ -54,8 +73,9 @@ struct object {
     _Atomic int64_t created;        /* for display */
     _Atomic uint64_t limit;         /* maxsize */
     union {
-        struct lock_words lock;
+        _Alignas(64) struct lock_words lock;
         struct channel_words channel;
+        _Atomic uint64_t words[OBJECT_WORDS]; /* all of it, to be cleared */
     };
 };
 
@@ -93,6 +113,9 @@ void object_abandon(struct arena *arena, const struct place *place);
 /* The caller has dropped its references: removes the object if nobody has
  * any. */
 void object_unref(struct arena *arena, const struct place *place);
+/* Where entry i is, if it is a channel that lives; for who holds the arena
+ * lock.  -EIDRM. */
+int object_find(const struct arena *arena, uint32_t i, struct place *place);
 /* Removes each object's queue; the arena is coming to its end. */
 void object_remove_all(struct arena *arena);
 

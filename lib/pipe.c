@@ -8,10 +8,16 @@
 
 #include "channel.h"
 #include "error.h"
+#include "heap.h"
 #include "leave.h"
+#include "msg.h"
 #include "pipe.h"
 
 #define CONN_MAGIC 0x434f4e4eu
+
+/* A direction is full with so much in its list: sysvmp_pipe_create(). */
+#define BYTES_MAX    (256 * 1024)
+#define MESSAGES_MAX (256 * 1024)
 
 struct sysvmp_conn {
     struct handle handle; /* first: the registry's */
@@ -32,6 +38,15 @@ conn_handle(struct sysvmp_conn *c)
     return valid(c) ? &c->handle : NULL;
 }
 
+/* So that nobody's pipe takes the memory of all. */
+static uint64_t
+bytes_max(const struct arena *arena)
+{
+    uint64_t part = (uint64_t) heap_units(arena) * UNIT_SIZE / 8;
+
+    return part < BYTES_MAX ? part : BYTES_MAX;
+}
+
 /* Gives an end its part of a channel; nothing is registered yet. */
 static int
 attach(struct sysvmp_conn *c, const struct place *place, bool reads)
@@ -47,9 +62,11 @@ attach(struct sysvmp_conn *c, const struct place *place, bool reads)
     h->references[2] = -1;
     h->bells[0] = place->gate + CHANNEL_RECEIVE;
     h->bells[1] = place->gate + CHANNEL_SEND;
+    h->bells[2] = place->gate + CHANNEL_LOCK;
     channel->tells_eof = channel->tells_epipe = true;
     *(reads ? &c->in : &c->out) = channel;
-    return channel_open(channel, &c->handle, h, 0);
+    return channel_open(channel, &c->handle, h, MESSAGES_MAX,
+        bytes_max(c->handle.arena));
 }
 
 /* Makes one direction, and both ends hold their part of it. */
@@ -164,6 +181,30 @@ sysvmp_conn_recv(struct sysvmp_conn *c, void *buf, size_t size,
     if (UNLIKELY(c->in == NULL))
         return error_return(-EBADF);
     return error_return_size(channel_receive(c->in, buf, size, timeout_ms));
+}
+
+int
+sysvmp_conn_send_msg(struct sysvmp_conn *c, struct sysvmp_msg *m,
+    int timeout_ms)
+{
+    if (!valid(c))
+        return error_return(-EINVAL);
+    if (c->out == NULL)
+        return error_return(-EBADF);
+    return msg_send(c->out, m, timeout_ms);
+}
+
+int
+sysvmp_conn_recv_msg(struct sysvmp_conn *c, struct sysvmp_msg **out,
+    int timeout_ms)
+{
+    if (out != NULL)
+        *out = NULL;
+    if (!valid(c))
+        return error_return(-EINVAL);
+    if (c->in == NULL)
+        return error_return(-EBADF);
+    return msg_receive(c->in, out, timeout_ms);
 }
 
 int

@@ -9,6 +9,7 @@
 #include "channel.h"
 #include "error.h"
 #include "leave.h"
+#include "msg.h"
 
 #define QUEUE_MAGIC 0x51554555u
 #define LIMIT_MAX   (UINT64_C(1) << 30) /* more is as good as no limit */
@@ -42,7 +43,8 @@ create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
     h->references[REFERENCE] = h->place.counter + CHANNEL_REFERENCES;
     h->bells[0] = h->place.gate + CHANNEL_RECEIVE;
     h->bells[1] = h->place.gate + CHANNEL_SEND;
-    error = channel_open(&q->channel, handle, h, limit);
+    h->bells[2] = h->place.gate + CHANNEL_LOCK;
+    error = channel_open(&q->channel, handle, h, limit, 0);
     if (error == 0)
         error = handle_hold(h);
     if (error < 0) {
@@ -104,6 +106,63 @@ sysvmp_queue_get(struct sysvmp_queue *q, void *buf, size_t size,
         return error_return(-EINVAL);
     return error_return_size(
         channel_receive(&q->channel, buf, size, timeout_ms));
+}
+
+/* Could these be put; or filled? */
+static bool
+items_valid(const struct sysvmp_item *items, size_t n, bool filled)
+{
+    if (n > (SIZE_MAX >> 1) || (items == NULL && n > 0))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        size_t length = filled ? items[i].len : items[i].size;
+
+        if (length > (SIZE_MAX >> 1) || (items[i].data == NULL && length > 0))
+            return false;
+    }
+    return true;
+}
+
+ssize_t
+sysvmp_queue_put_many(struct sysvmp_queue *q, const struct sysvmp_item *items,
+    size_t n, int timeout_ms)
+{
+    if (!valid(q) || !items_valid(items, n, true) ||
+        timeout_ms < SYSVMP_FOREVER)
+        return error_return(-EINVAL);
+    return error_return_size(
+        channel_send_many(&q->channel, items, n, timeout_ms));
+}
+
+ssize_t
+sysvmp_queue_get_many(struct sysvmp_queue *q, struct sysvmp_item *items,
+    size_t n, int timeout_ms)
+{
+    if (!valid(q) || !items_valid(items, n, false) ||
+        timeout_ms < SYSVMP_FOREVER)
+        return error_return(-EINVAL);
+    return error_return_size(
+        channel_receive_many(&q->channel, items, n, timeout_ms));
+}
+
+int
+sysvmp_queue_put_msg(struct sysvmp_queue *q, struct sysvmp_msg *m,
+    int timeout_ms)
+{
+    if (!valid(q))
+        return error_return(-EINVAL);
+    return msg_send(&q->channel, m, timeout_ms);
+}
+
+int
+sysvmp_queue_get_msg(struct sysvmp_queue *q, struct sysvmp_msg **out,
+    int timeout_ms)
+{
+    if (out != NULL)
+        *out = NULL;
+    if (!valid(q))
+        return error_return(-EINVAL);
+    return msg_receive(&q->channel, out, timeout_ms);
 }
 
 ssize_t

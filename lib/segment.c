@@ -10,6 +10,7 @@
 
 #include "block.h"
 #include "error.h"
+#include "heap.h"
 #include "member.h"
 #include "object.h"
 #include "record.h"
@@ -126,7 +127,7 @@ lay_out(struct arena_head *head, uint64_t size)
     end = place_table(&head->blocks, end, clamp(objects / 8, 8, BLOCKS_MAX),
         sizeof(struct block));
     end = place_table(&head->objects, end, objects, sizeof(struct object));
-    head->heap = (end + 4095) / 4096 * 4096;
+    heap_lay_out(head, end, size);
 }
 
 int

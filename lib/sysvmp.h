@@ -96,12 +96,14 @@ extern "C" {
 /* A lock was acquired, but a holder ended with it: sysvmp_lock_acquire(). */
 #define SYSVMP_OWNER_DEAD 1
 
-/* The longest message in bytes; for now, a longer one answers -EMSGSIZE. */
+/* A message of so many bytes or less can travel in the kernel's queue; longer
+ * ones take a block of the program's shared memory.  No limit. */
 #define SYSVMP_INLINE_MAX 4048
 
 /* Flags: of sysvmp_pipe_create(), of sysvmp_queue_create(). */
-#define SYSVMP_SIMPLEX 0x1u
-#define SYSVMP_EOF     0x2u
+#define SYSVMP_SIMPLEX  0x1u
+#define SYSVMP_EOF      0x2u
+#define SYSVMP_JOINABLE 0x4u
 
 /* The nouns: made by their create, freed by their destroy. */
 struct sysvmp_process;
@@ -109,6 +111,7 @@ struct sysvmp_lock;
 struct sysvmp_rlock;
 struct sysvmp_queue;
 struct sysvmp_conn;
+struct sysvmp_msg;
 
 /* Text, hooks, version */
 
@@ -412,13 +415,17 @@ void sysvmp_rlock_destroy(struct sysvmp_rlock *lock);
  * Makes a queue of messages, strings of 0 or more bytes, which its processes
  * put and get.  Each goes to exactly one get, whole; those of one thread stay
  * in order; once put they outlive their sender.  It is full at maxsize
- * messages (0, or 2^30 and more: no such number), and also when the kernel's
- * own queue is full (kernel.msgmnb, 16,384 bytes by default, some of them
- * headers).
+ * messages, exactly; with maxsize 0 (or 2^30 and more) never.  What is in it
+ * takes memory: that of the program's objects together is half of the
+ * machine's, or what kernel.shmmax, ulimit -v or the addresses allow.
  *
  * With SYSVMP_EOF, get answers -EPIPE when the queue is empty and no process
  * may put any more.  A process may put until it closes or ends: so a consumer,
  * and a parent that only starts others, closes first.
+ *
+ * With SYSVMP_JOINABLE a message is its taker's until sysvmp_queue_task_done(),
+ * and goes back to the front when the taker ends, or destroys its handle,
+ * without.  (So it may have more than maxsize messages for a while.)
  *
  * Returns 0, or a creation code.
  */
@@ -428,7 +435,7 @@ SYSVMP_MUST_CHECK int sysvmp_queue_create(struct sysvmp_queue **out,
 /*
  * Puts a copy of len bytes, waiting while the queue is full.  Returns
  *   0          the message is in, whatever happens to us
- *   -EMSGSIZE  len is over SYSVMP_INLINE_MAX or a limit of the system
+ *   -ENOMEM    the program's shared memory has no room for it
  *   -EBADF     closed by this process, be it meanwhile
  *   or a waiting code, or a common code: it is not in.
  */
@@ -438,7 +445,8 @@ SYSVMP_MUST_CHECK int sysvmp_queue_put(struct sysvmp_queue *q,
 /*
  * Takes the first message into the size bytes at buf, waiting while there is
  * none.  A process killed in it takes at most the one message with it that the
- * call was about to return, for each of its threads.  Returns
+ * call was about to return, for each of its threads; from a joinable queue not
+ * even that.  Returns
  *   a length   of the message taken
  *   -EMSGSIZE  it is longer than size; nothing is taken, it stays first
  *   -EPIPE     end of file, with SYSVMP_EOF: empty, and nobody may put
@@ -449,6 +457,34 @@ SYSVMP_MUST_CHECK ssize_t sysvmp_queue_get(struct sysvmp_queue *q, void *buf,
     size_t size, int timeout_ms);
 
 /*
+ * One of several messages: len bytes at data to be put; or a buffer of size
+ * bytes at data to get into, and the length of what it got.
+ */
+struct sysvmp_item {
+    void *data;
+    size_t size;
+    size_t len;
+};
+
+/*
+ * Puts copies of n messages, in order, waiting while the queue is full; they
+ * are messages as any others, and other senders' may come in between.  Returns
+ * how many went in, from the front: n, or fewer where something came in the
+ * way after the first; or, when none did, a code of sysvmp_queue_put().
+ */
+SYSVMP_MUST_CHECK ssize_t sysvmp_queue_put_many(struct sysvmp_queue *q,
+    const struct sysvmp_item *items, size_t n, int timeout_ms);
+
+/*
+ * Takes up to n messages, waiting for the first alone; others get what it
+ * leaves.  A process killed in it takes at most n messages with it.  Returns
+ * how many items were filled, from the front; or, when the first could not be,
+ * a code of sysvmp_queue_get().
+ */
+SYSVMP_MUST_CHECK ssize_t sysvmp_queue_get_many(struct sysvmp_queue *q,
+    struct sysvmp_item *items, size_t n, int timeout_ms);
+
+/*
  * Length in bytes of the first message, which stays; others may take it
  * meanwhile.  -EAGAIN, there is none now; with SYSVMP_EOF -EPIPE, nor will
  * there be; -EBADMSG, it is no message of ours; -ENOSYS, this kernel can't
@@ -457,10 +493,31 @@ SYSVMP_MUST_CHECK ssize_t sysvmp_queue_get(struct sysvmp_queue *q, void *buf,
 ssize_t sysvmp_queue_next_len(const struct sysvmp_queue *q);
 
 /*
+ * Of a joinable queue; of another -EINVAL.
+ *
+ * task_done: the oldest message that this thread took from it is done, and
+ * forgotten.  task_return: it goes back to the front, for any process.
+ * Returns 0; -EOVERFLOW, this thread has none; or a common code.
+ */
+int sysvmp_queue_task_done(struct sysvmp_queue *q);
+int sysvmp_queue_task_return(struct sysvmp_queue *q);
+
+/*
+ * Whether the message that this thread took last had been taken before, by one
+ * who gave it back or ended: 1 or 0, or a common code.
+ */
+int sysvmp_queue_redelivered(const struct sysvmp_queue *q);
+
+/*
+ * Waits until every message that was put is done.  Returns 0; or a waiting
+ * code, or a common code.
+ */
+int sysvmp_queue_join(struct sysvmp_queue *q, int timeout_ms);
+
+/*
  * How many messages are in it; and, as 1 or 0, whether there is none, and
  * whether a put would wait; or a common code.  Exact, but others may put and
- * get meanwhile.  With maxsize 0 it is full when the kernel's queue has no
- * room for an empty message.
+ * get meanwhile.
  */
 ssize_t sysvmp_queue_qsize(const struct sysvmp_queue *q);
 int sysvmp_queue_empty(const struct sysvmp_queue *q);
@@ -484,8 +541,10 @@ void sysvmp_queue_destroy(struct sysvmp_queue *q);
 /*
  * Makes a pipe: what is sent at one end is received at the other, in both
  * directions; with SYSVMP_SIMPLEX, end[0] only receives and end[1] only sends.
- * Messages as a queue's: bounded, whole, to one receiver, in the order of each
- * sending thread.  The caller holds both ends until it gives them, closes them
+ * Messages as a queue's: whole, to one receiver, in the order of each sending
+ * thread.  A direction is full when 256 KiB or 262,144 messages wait beside
+ * what is in the kernel's queue (kernel.msgmnb, 16,384 bytes by default); the
+ * last one may be of any size.  The caller holds both ends until it gives them, closes them
  * or ends.  As long as any process holds an end, be it the one that waits at
  * the other, there is no end of file there: so give the ends away, or close
  * those that are not used.  Returns 0; or a creation code, with both ends
@@ -501,7 +560,7 @@ SYSVMP_MUST_CHECK int sysvmp_pipe_create(struct sysvmp_conn *end[2],
  * known, some 100 us, a message may still be accepted.  Returns
  *   0          the message is in the pipe, whatever happens to us
  *   -EPIPE     nobody holds the other end, or its last holder died meanwhile
- *   -EMSGSIZE  len is over SYSVMP_INLINE_MAX or a limit of the system
+ *   -ENOMEM    the program's shared memory has no room for it
  *   -EBADF     closed here, be it meanwhile, not given here, or only receives
  *   or a waiting code, or a common code: it is not in.
  */
@@ -557,6 +616,54 @@ int sysvmp_conn_close(struct sysvmp_conn *c);
  * call on it.  NULL does nothing.
  */
 void sysvmp_conn_destroy(struct sysvmp_conn *c);
+
+/* Messages without copying */
+
+/*
+ * Makes a message of len bytes in the program's shared memory, to be written
+ * in place and sent whole.  It is this process's alone; a child forked
+ * meanwhile has no part in it.  What a process has of them goes back to the
+ * others when it ends.  Returns 0; -ENOMEM, no room; or a creation code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_msg_create(struct sysvmp_msg **out, size_t len);
+
+/*
+ * Where its bytes are, aligned to 16, and how many; of what was sent, taken
+ * back or not ours NULL and 0.  Those of a new message are not cleared.
+ */
+void *sysvmp_msg_data(struct sysvmp_msg *m);
+size_t sysvmp_msg_len(const struct sysvmp_msg *m);
+
+/*
+ * As sysvmp_queue_put() and sysvmp_conn_send(), without copying.  After 0 the
+ * message is theirs, and m is freed; else it is still ours.  -EBADF, also when
+ * it is another process's.
+ */
+SYSVMP_MUST_CHECK int sysvmp_queue_put_msg(struct sysvmp_queue *q,
+    struct sysvmp_msg *m, int timeout_ms);
+SYSVMP_MUST_CHECK int sysvmp_conn_send_msg(struct sysvmp_conn *c,
+    struct sysvmp_msg *m, int timeout_ms);
+
+/*
+ * As sysvmp_queue_get() and sysvmp_conn_recv(), but the message comes as it
+ * lies in memory, of any length, and is ours to read, write, send on, or
+ * destroy.  A short one that was put by a copy is copied once more.  Returns
+ * 0; else *out is NULL.  Never -EMSGSIZE; -ENOMEM, nothing is taken.
+ */
+SYSVMP_MUST_CHECK int sysvmp_queue_get_msg(struct sysvmp_queue *q,
+    struct sysvmp_msg **out, int timeout_ms);
+SYSVMP_MUST_CHECK int sysvmp_conn_recv_msg(struct sysvmp_conn *c,
+    struct sysvmp_msg **out, int timeout_ms);
+
+/*
+ * As sysvmp_queue_task_done(), for a message that was taken from a joinable
+ * queue by sysvmp_queue_get_msg(); after 0 m is freed.  -EINVAL, it is none.
+ * To destroy such a message gives it back to the front.
+ */
+int sysvmp_queue_task_done_msg(struct sysvmp_queue *q, struct sysvmp_msg *m);
+
+/* Frees it.  NULL does nothing. */
+void sysvmp_msg_destroy(struct sysvmp_msg *m);
 
 #if defined(__GNUC__) || defined(__clang__)
 #    pragma GCC visibility pop

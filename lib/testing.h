@@ -22,6 +22,7 @@ enum seam {
     SEAM_SHMDT,
     SEAM_SHMCTL,
     SEAM_MEMBARRIER,
+    SEAM_MADVISE,
     SEAM_CALLS
 };
 

@@ -30,6 +30,7 @@
  */
 #include "internal.h"
 
+#include "arena.h"
 #include "barrier.h"
 #include "error.h"
 #include "hooks.h"
@@ -319,4 +320,47 @@ word_give_up(struct word *word)
     raise_flags(word, D);
     if (shm_cas(&word->words->owner, &owner, 0))
         word_hand_on(word);
+}
+
+#define PATIENCE_NS 100000000
+
+/* With what is left of the deadline, but not less than the patience. */
+static int
+acquire_patiently(struct word *word, struct deadline *deadline)
+{
+    int64_t left = deadline_left(deadline);
+    struct deadline patient = DEADLINE(SYSVMP_FOREVER);
+    int result;
+
+    if (left < PATIENCE_NS)
+        patient = deadline_brief(&patient, PATIENCE_NS);
+    else
+        patient = *deadline;
+    result = word_acquire_slow(word, patient);
+    return result == -ETIMEDOUT ? deadline_code(deadline) : result;
+}
+
+int
+word_enter(struct word *word, struct deadline *deadline)
+{
+    int result;
+
+    own_add(&self.inside, 1);
+    result = word_try(word);
+    if (UNLIKELY(result < 0))
+        result = acquire_patiently(word, deadline);
+    if (UNLIKELY(result >= 0 && own_load(&self.leaving))) {
+        (void) word_release(word);
+        result = -EBADF;
+    }
+    if (UNLIKELY(result < 0))
+        own_sub(&self.inside, 1);
+    return result;
+}
+
+void
+word_leave(struct word *word)
+{
+    (void) word_release(word);
+    own_sub(&self.inside, 1);
 }

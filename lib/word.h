@@ -8,14 +8,17 @@
 #ifndef SYSVMP_WORD_H
 #define SYSVMP_WORD_H
 
-#include "arena.h"
 #include "deadline.h"
+#include "self.h"
+#include "shared.h"
 #include "spin.h"
+
+struct arena;
 
 /* In shared memory. */
 struct lock_words {
-    _Alignas(64) _Atomic uint64_t owner; /* 0: free */
-    _Atomic uint32_t flags;              /* of word.c */
+    _Atomic uint64_t owner; /* 0: free */
+    _Atomic uint32_t flags; /* of word.c */
     uint32_t reserved;
 };
 
@@ -40,15 +43,24 @@ void word_give_up(struct word *word);
 int word_taken(struct word *word);
 void word_hand_on(struct word *word);
 
+/*
+ * For a lock of our own, held over a few steps that do not sleep: 0,
+ * SYSVMP_OWNER_DEAD, or a code.  A holder that is not running is given 100 ms,
+ * also where the deadline is nearer.  While we hold one, nobody leaves the
+ * arena under us.
+ */
+int word_enter(struct word *word, struct deadline *deadline);
+void word_leave(struct word *word);
+
 static inline uint64_t
 word_owner(const struct word *word)
 {
     return shm_load(&word->words->owner);
 }
 
-/* The uncontended lock. */
+/* The uncontended lock; -EAGAIN: it is not. */
 static inline int
-word_acquire(struct word *word, int timeout_ms)
+word_try(struct word *word)
 {
     struct lock_words *words = word->words;
     uint64_t me = own_peek(&self.me);
@@ -56,8 +68,17 @@ word_acquire(struct word *word, int timeout_ms)
 
     if (UNLIKELY(me == 0 || shm_peek(&words->flags) != 0 ||
             !shm_cas(&words->owner, &nobody, me)))
-        return word_acquire_slow(word, DEADLINE(timeout_ms));
+        return -EAGAIN;
     return LIKELY(shm_load(&words->flags) == 0) ? 0 : word_taken(word);
+}
+
+static inline int
+word_acquire(struct word *word, int timeout_ms)
+{
+    int result = word_try(word);
+
+    return LIKELY(result >= 0)
+        ? result : word_acquire_slow(word, DEADLINE(timeout_ms));
 }
 
 static inline int

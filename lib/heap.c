@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * heap.c: gives out runs of pages and takes them back, under a lock of its
+ * own.  t/model/heap.pml is the model of who owns what.
+ *
+ * Runs follow one another without a gap, each with its length at its head, up
+ * to the high mark.  That chain is whole at every instant: a run begins to be
+ * used, is freed, split or merged by the one store of its length, after all
+ * that the new state needs.  The bins and the marks at the end of a free run
+ * only save looking for it; who is told that a holder of the lock died makes
+ * them anew from the chain.
+ *
+ * What is in the table may be the work of a wild pointer, so each number is
+ * checked before it leads anywhere, and no loop is longer than the table.
+ */
+#include "internal.h"
+
+#include "barrier.h"
+#include "block.h"
+#include "heap.h"
+#include "pages.h"
+
+/* Free units that keep their memory, 8 MiB: a page costs up to 4 us to get. */
+#define WARM_MAX  2048u
+/* It is given back in pieces of so many at least, 256 KiB. */
+#define COLD_MIN  64u
+/* The heap grows by so many at least, 64 KiB. */
+#define GROW_MIN  16u
+/* Runs of a bin that are looked at before one of a larger bin is cut. */
+#define TRIES     8
+/* Who gives a run back waits so long for the lock. */
+#define PATIENCE_MS 100
+
+static struct heap_words *
+words_of(const struct arena *arena)
+{
+    return &arena->head->heap_words;
+}
+
+void
+heap_lay_out(struct arena_head *head, uint64_t end, uint64_t size)
+{
+    struct arena_table *units = &head->units;
+    uint64_t room;
+
+    units->offset = (end + 63) / 64 * 64;
+    units->entry_size = sizeof(struct unit);
+    room = size > units->offset + UNIT_SIZE ? size - units->offset - UNIT_SIZE
+                                            : 0;
+    room /= UNIT_SIZE + sizeof(struct unit);
+    units->count = room < UINT32_MAX / 2 ? (uint32_t) room : UINT32_MAX / 2;
+    head->heap = (units->offset + units->count * sizeof(struct unit) +
+        UNIT_SIZE - 1) / UNIT_SIZE * UNIT_SIZE;
+}
+
+void
+heap_open(struct arena *arena)
+{
+    arena->heap_lock = (struct word){
+        .words = &words_of(arena)->lock,
+        .arena = arena,
+        .semaphores = arena->home,
+        .gate = BLOCK_HEAP,
+        .swift = barrier_join(),
+    };
+}
+
+/*
+ * The bins.
+ */
+
+static uint32_t
+bin_of(uint32_t units)
+{
+    uint32_t bin = 31u - (uint32_t) __builtin_clz(units);
+
+    return bin < HEAP_BINS ? bin : HEAP_BINS - 1;
+}
+
+/* Length of the free run that begins there; 0: none does. */
+static uint32_t
+free_run(const struct arena *arena, uint32_t i)
+{
+    uint32_t high = shm_load(&words_of(arena)->high);
+    uint64_t run;
+
+    if (i >= high || high > heap_units(arena))
+        return 0;
+    run = shm_load(&heap_unit(arena, i)->run);
+    if ((run & RUN_USED) != 0 || run >> 1 > high - i)
+        return 0;
+    return (uint32_t) (run >> 1);
+}
+
+static uint32_t
+warm_units(const struct arena *arena, uint32_t i, uint32_t units)
+{
+    uint64_t warm = shm_load(&heap_unit(arena, i)->tag);
+
+    return warm < units ? (uint32_t) warm : units;
+}
+
+static void
+change_warm(const struct arena *arena, int64_t by)
+{
+    struct heap_words *words = words_of(arena);
+    int64_t warm = (int64_t) shm_load(&words->warm) + by;
+
+    shm_store(&words->warm, warm > 0 ? (uint32_t) warm : 0);
+}
+
+static void
+bin_insert(const struct arena *arena, uint32_t i, uint32_t units)
+{
+    _Atomic uint32_t *first = &words_of(arena)->bins[bin_of(units)];
+    struct unit *unit = heap_unit(arena, i);
+    uint32_t next = shm_load(first);
+
+    shm_store(&unit->next, next);
+    shm_store(&unit->previous, 0);
+    shm_store(&heap_unit(arena, i + units - 1)->owner, RUN_BACK | i);
+    if (next != 0 && next <= heap_units(arena))
+        shm_store(&heap_unit(arena, next - 1)->previous, i + 1);
+    shm_store(first, i + 1);
+    change_warm(arena, warm_units(arena, i, units));
+}
+
+static void
+bin_remove(const struct arena *arena, uint32_t i, uint32_t units)
+{
+    struct unit *unit = heap_unit(arena, i);
+    uint32_t next = shm_load(&unit->next);
+    uint32_t previous = shm_load(&unit->previous);
+
+    if (previous != 0 && previous <= heap_units(arena))
+        shm_store(&heap_unit(arena, previous - 1)->next, next);
+    else
+        shm_store(&words_of(arena)->bins[bin_of(units)], next);
+    if (next != 0 && next <= heap_units(arena))
+        shm_store(&heap_unit(arena, next - 1)->previous, previous);
+    change_warm(arena, -(int64_t) warm_units(arena, i, units));
+}
+
+/* The first of a bin's runs that is long enough, of the first few; or -1. */
+static int64_t
+search_bin(const struct arena *arena, uint32_t bin, uint32_t units)
+{
+    uint32_t next = shm_load(&words_of(arena)->bins[bin]);
+
+    for (int i = 0; i < TRIES && next != 0; i++) {
+        uint32_t length = free_run(arena, next - 1);
+
+        if (length == 0 || bin_of(length) != bin)
+            return -1; /* no bin of ours */
+        if (length >= units)
+            return next - 1;
+        next = shm_load(&heap_unit(arena, next - 1)->next);
+    }
+    return -1;
+}
+
+static int64_t
+search(const struct arena *arena, uint32_t units)
+{
+    int64_t found = -1;
+
+    for (uint32_t bin = bin_of(units); bin < HEAP_BINS && found < 0; bin++)
+        if (shm_peek(&words_of(arena)->bins[bin]) != 0)
+            found = search_bin(arena, bin, units);
+    return found;
+}
+
+/* Makes the bins and all that goes with them anew, and merges free runs. */
+static void
+rebuild(const struct arena *arena)
+{
+    struct heap_words *words = words_of(arena);
+    uint32_t high = shm_load(&words->high);
+    uint32_t i = 0;
+
+    if (high > heap_units(arena))
+        high = heap_units(arena);
+    for (int bin = 0; bin < HEAP_BINS; bin++)
+        shm_store(&words->bins[bin], 0);
+    shm_store(&words->warm, 0);
+    while (i < high) {
+        uint64_t run = shm_load(&heap_unit(arena, i)->run);
+        uint32_t length = free_run(arena, i), next;
+
+        if (length == 0) {
+            if (run >> 1 == 0 || run >> 1 > high - i)
+                break; /* damaged: what comes after is lost */
+            i += (uint32_t) (run >> 1);
+            continue;
+        }
+        while ((next = free_run(arena, i + length)) != 0) {
+            shm_store(&heap_unit(arena, i)->tag, warm_units(arena, i, length) +
+                warm_units(arena, i + length, next));
+            length += next;
+            shm_store(&heap_unit(arena, i)->run, (uint64_t) length << 1);
+        }
+        bin_insert(arena, i, length);
+        i += length;
+    }
+}
+
+int
+heap_lock(struct arena *arena, struct deadline *deadline)
+{
+    int result = word_enter(&arena->heap_lock, deadline);
+
+    if (result == SYSVMP_OWNER_DEAD) {
+        rebuild(arena);
+        result = 0;
+    }
+    return result;
+}
+
+void
+heap_unlock(struct arena *arena)
+{
+    word_leave(&arena->heap_lock);
+}
+
+/*
+ * To take.
+ */
+
+/* Cuts what is not needed off a free run that is in no bin. */
+static void
+cut(const struct arena *arena, uint32_t i, uint32_t length, uint32_t units)
+{
+    uint32_t warm = warm_units(arena, i, length);
+    uint32_t rest = i + units;
+
+    if (length == units)
+        return;
+    shm_store(&heap_unit(arena, rest)->tag, warm > units ? warm - units : 0);
+    shm_store(&heap_unit(arena, rest)->run, (uint64_t) (length - units) << 1);
+    shm_store(&heap_unit(arena, i)->tag, warm < units ? warm : units);
+    shm_store(&heap_unit(arena, i)->run, (uint64_t) units << 1);
+    bin_insert(arena, rest, length - units);
+}
+
+/* The free run that ends just before i; or -1. */
+static int64_t
+run_before(const struct arena *arena, uint32_t i)
+{
+    uint64_t back;
+    uint32_t first;
+
+    if (i == 0)
+        return -1;
+    back = shm_load(&heap_unit(arena, i - 1)->owner);
+    first = (uint32_t) back;
+    if (back != (RUN_BACK | first) || first >= i ||
+        free_run(arena, first) != i - first)
+        return -1;
+    return first;
+}
+
+/* Makes a free run of that length at the end, in no bin: its first, or -1. */
+static int64_t
+grow(const struct arena *arena, uint32_t units)
+{
+    struct heap_words *words = words_of(arena);
+    uint32_t high = shm_load(&words->high);
+    uint32_t first = high, have = 0, more;
+    int64_t before;
+
+    if (high > heap_units(arena))
+        return -1;
+    before = run_before(arena, high);
+    if (before >= 0) {
+        first = (uint32_t) before;
+        have = high - first;
+    }
+    more = units > have + GROW_MIN ? units - have : GROW_MIN;
+    if (more > heap_units(arena) - high) {
+        more = heap_units(arena) - high;
+        if (have + more < units)
+            return -1;
+    }
+    if (have > 0)
+        bin_remove(arena, first, have);
+    else
+        shm_store(&heap_unit(arena, first)->tag, 0);
+    shm_store(&heap_unit(arena, high)->run, (uint64_t) more << 1);
+    shm_store(&words->high, high + more);
+    shm_store(&heap_unit(arena, first)->run, (uint64_t) (have + more) << 1);
+    cut(arena, first, have + more, units);
+    return first;
+}
+
+static int
+take_locked(struct arena *arena, uint32_t units, bool may_grow,
+    uint32_t *unit, bool *cold)
+{
+    int64_t found = search(arena, units);
+    struct unit *taken;
+
+    if (found >= 0) {
+        uint32_t length = free_run(arena, (uint32_t) found);
+
+        bin_remove(arena, (uint32_t) found, length);
+        cut(arena, (uint32_t) found, length, units);
+    } else {
+        if (!may_grow)
+            return -ENOBUFS;
+        found = grow(arena, units);
+        if (found < 0)
+            return -ENOMEM;
+    }
+    *unit = (uint32_t) found;
+    taken = heap_unit(arena, *unit);
+    *cold = warm_units(arena, *unit, units) < units;
+    shm_store(&taken->tag, 0);
+    shm_store(&taken->owner, arena_me(arena));
+    shm_store(&taken->run, (uint64_t) units << 1 | RUN_USED);
+    return 0;
+}
+
+int
+heap_take(struct arena *arena, uint64_t bytes, bool may_grow,
+    struct deadline *deadline, uint32_t *unit, bool *cold)
+{
+    uint64_t units = (bytes + UNIT_SIZE - 1) / UNIT_SIZE;
+    int error;
+
+    if (units > heap_units(arena))
+        return -ENOMEM;
+    error = heap_lock(arena, deadline);
+    if (error < 0)
+        return error;
+    error = take_locked(arena, (uint32_t) units, may_grow, unit, cold);
+    heap_unlock(arena);
+    return error;
+}
+
+/*
+ * To give back.
+ */
+
+/* Merges a free run that is in no bin with its neighbours: its first. */
+static uint32_t
+merge(const struct arena *arena, uint32_t i, uint32_t *length)
+{
+    uint32_t next = free_run(arena, i + *length);
+    uint32_t warm = warm_units(arena, i, *length);
+    int64_t before = run_before(arena, i);
+
+    if (next != 0) {
+        warm += warm_units(arena, i + *length, next);
+        bin_remove(arena, i + *length, next);
+        *length += next;
+    }
+    if (before >= 0) {
+        uint32_t units = i - (uint32_t) before;
+
+        warm += warm_units(arena, (uint32_t) before, units);
+        bin_remove(arena, (uint32_t) before, units);
+        i = (uint32_t) before;
+        *length += units;
+    }
+    shm_store(&heap_unit(arena, i)->tag, warm);
+    shm_store(&heap_unit(arena, i)->run, (uint64_t) *length << 1);
+    return i;
+}
+
+/* The first of its free run afterwards; its length. */
+static uint32_t
+free_locked(struct arena *arena, uint32_t i, uint32_t *length)
+{
+    struct unit *unit = heap_unit(arena, i);
+
+    shm_store(&unit->tag, *length); /* who has it may have written to it all */
+    shm_store(&unit->run, (uint64_t) *length << 1);
+    i = merge(arena, i, length);
+    bin_insert(arena, i, *length);
+    return i;
+}
+
+void
+heap_free(struct arena *arena, uint32_t unit)
+{
+    uint32_t length = heap_run(arena, unit);
+
+    if (length > 0)
+        (void) free_locked(arena, unit, &length);
+}
+
+/*
+ * Too much is kept: takes this run out, for its memory to be given back
+ * without the lock.
+ */
+static bool
+too_warm(struct arena *arena, uint32_t i, uint32_t length)
+{
+    uint32_t warm = warm_units(arena, i, length);
+    struct unit *unit = heap_unit(arena, i);
+
+    if (shm_load(&words_of(arena)->warm) <= WARM_MAX || warm < COLD_MIN)
+        return false;
+    bin_remove(arena, i, length);
+    shm_store(&unit->tag, 0);
+    shm_store(&unit->owner, arena_me(arena));
+    shm_store(&unit->run, (uint64_t) length << 1 | RUN_USED);
+    return true;
+}
+
+static void
+cool(struct arena *arena, uint32_t i, uint32_t length)
+{
+    struct deadline patience = DEADLINE(PATIENCE_MS);
+
+    pages_drop(heap_address(arena, i), (size_t) length * UNIT_SIZE);
+    if (heap_lock(arena, &patience) < 0) {
+        shm_store(&heap_unit(arena, i)->owner, 0);
+        shm_store(&words_of(arena)->unswept, 1);
+        return;
+    }
+    shm_store(&heap_unit(arena, i)->tag, 0);
+    shm_store(&heap_unit(arena, i)->run, (uint64_t) length << 1);
+    i = merge(arena, i, &length);
+    bin_insert(arena, i, length);
+    heap_unlock(arena);
+}
+
+void
+heap_give(struct arena *arena, uint32_t unit)
+{
+    struct deadline patience = DEADLINE(PATIENCE_MS);
+    uint32_t length = heap_run(arena, unit);
+    bool cold;
+
+    if (length == 0)
+        return;
+    if (heap_lock(arena, &patience) < 0) {
+        shm_store(&heap_unit(arena, unit)->owner, 0);
+        shm_store(&words_of(arena)->unswept, 1);
+        return;
+    }
+    unit = free_locked(arena, unit, &length);
+    cold = too_warm(arena, unit, length);
+    heap_unlock(arena);
+    if (cold)
+        cool(arena, unit, length);
+}
+
+void
+heap_state(const struct arena *arena, uint32_t *used, uint32_t *all)
+{
+    uint32_t high = shm_load(&words_of(arena)->high);
+    uint32_t i = 0;
+
+    *all = heap_units(arena);
+    *used = 0;
+    if (high > *all)
+        high = *all;
+    while (i < high) {
+        uint64_t run = shm_load(&heap_unit(arena, i)->run);
+
+        if (run >> 1 == 0 || run >> 1 > high - i)
+            break;
+        if (run & RUN_USED)
+            *used += (uint32_t) (run >> 1);
+        i += (uint32_t) (run >> 1);
+    }
+}

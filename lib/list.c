@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * list.c: messages in shared memory, under a lock.  t/model/list.pml is its
+ * model.
+ *
+ * A chain of blocks, the first being read and the last being written.  A
+ * block has one message to itself, or is a chunk of short ones, each behind
+ * its length.  A chunk that was read to its end becomes the spare, for the
+ * next that is needed.
+ *
+ * What the list is stands in one of two states; the lowest bit of the tally's
+ * version says which.  Who holds the lock makes the other one, then stores
+ * the tally, with the new version and count.  So a death changes nothing or
+ * all, and who takes the lock over has nothing to repair.  What is written
+ * elsewhere before that store means nothing without it: bytes beyond the end,
+ * what stands behind the last block.
+ *
+ * Who owns a block changes in two steps, around the store.  It is ambiguous
+ * for the first block, being taken, and for the last, being appended: the
+ * sweep looks whether it is there (memory.c).  So the last one is made the
+ * list's before another is linked behind it.
+ */
+#include "internal.h"
+
+#include <string.h>
+
+#include "heap.h"
+#include "list.h"
+
+/* At the start of a block; by who owns it, or holds the list's lock. */
+struct list_block {
+    _Atomic uint32_t next; /* unless it is the last */
+    _Atomic uint32_t end;  /* of the messages, likewise; 0: a single one */
+    _Atomic uint64_t length; /* of a single one */
+};
+
+struct prefix {
+    uint32_t length;
+    uint32_t reserved;
+};
+
+#define CHUNK_UNITS 4u /* 16 KiB: 224 messages of 64 bytes */
+#define CHUNK_LEAST 2u /* has room for SYSVMP_INLINE_MAX */
+
+#define VERSION_ONE (UINT64_C(1) << 32)
+
+void
+list_open(struct list *list, struct arena *arena, const struct place *place)
+{
+    list->words = &place->object->channel.list;
+    list->arena = arena;
+    list->listed = heap_listed(place->index,
+        shm_load(&place->object->generation));
+    list->lock = (struct word){
+        .words = &list->words->lock,
+        .arena = arena,
+        .semaphores = place->semaphores,
+        .gate = place->gate + LIST_GATE,
+        .swift = arena->heap_lock.swift,
+    };
+}
+
+static struct list_block *
+block_at(const struct arena *arena, uint32_t unit)
+{
+    return heap_address(arena, unit);
+}
+
+/* Bytes of the block that a view names; 0: there is none. */
+static uint64_t
+block_size(const struct list *list, uint32_t block)
+{
+    return block == 0 ? 0
+        : (uint64_t) heap_run(list->arena, block - 1) * UNIT_SIZE;
+}
+
+/*
+ * The view.
+ */
+
+static const struct list_state *
+state_of(const struct list_words *words, uint64_t tally)
+{
+    return &words->state[(tally / VERSION_ONE) % 2];
+}
+
+uint64_t
+list_bytes(const struct list_words *words)
+{
+    return shm_load(&state_of(words, shm_load(&words->tally))->bytes);
+}
+
+static bool
+sound(const struct list *list, const struct list_view *view)
+{
+    uint64_t head = block_size(list, view->head);
+    uint64_t tail = block_size(list, view->tail);
+
+    if (view->spare != 0 &&
+        block_size(list, view->spare) < list_chunk(list->arena))
+        return false;
+    if (view->head == 0 && view->tail == 0)
+        return view->count == 0;
+    return head > 0 && tail > 0 && view->read <= head &&
+        view->written <= tail;
+}
+
+int
+list_enter(struct list *list, struct deadline *deadline,
+    struct list_view *view)
+{
+    const struct list_state *state;
+    int result = word_enter(&list->lock, deadline);
+
+    if (result < 0)
+        return result;
+    /* A holder's death leaves nothing to repair. */
+    view->tally = shm_load(&list->words->tally);
+    view->count = (uint32_t) view->tally;
+    state = state_of(list->words, view->tally);
+    view->head = shm_load(&state->head);
+    view->tail = shm_load(&state->tail);
+    view->spare = shm_load(&state->spare);
+    view->read = shm_load(&state->read);
+    view->written = shm_load(&state->written);
+    view->bytes = shm_load(&state->bytes);
+    view->freed = view->linked = 0;
+    if (sound(list, view))
+        return 0;
+    list_leave(list);
+    return -EBADMSG;
+}
+
+void
+list_commit(struct list *list, struct list_view *view)
+{
+    uint64_t next = (view->tally / VERSION_ONE + 1) * VERSION_ONE;
+    struct list_state *state =
+        (struct list_state *) state_of(list->words, next);
+
+    shm_store(&state->head, view->head);
+    shm_store(&state->tail, view->tail);
+    shm_store(&state->spare, view->spare);
+    shm_store(&state->read, view->read);
+    shm_store(&state->written, view->written);
+    shm_store(&state->bytes, view->bytes);
+    view->tally = next | view->count;
+    shm_store(&list->words->tally, view->tally);
+    if (view->linked != 0) {
+        shm_store(&heap_unit(list->arena, view->linked - 1)->owner,
+            list->listed);
+        view->linked = 0;
+    }
+}
+
+void
+list_leave(struct list *list)
+{
+    word_leave(&list->lock);
+}
+
+/*
+ * Blocks.
+ */
+
+size_t
+list_chunk(const struct arena *arena)
+{
+    uint32_t part = heap_units(arena) / 64;
+
+    return UNIT_SIZE * (size_t) (part >= CHUNK_UNITS ? CHUNK_UNITS
+        : part < CHUNK_LEAST ? CHUNK_LEAST : part);
+}
+
+size_t
+list_record(size_t length)
+{
+    return sizeof(struct prefix) + (length + 7) / 8 * 8;
+}
+
+uint32_t
+list_chunk_begin(struct arena *arena, uint32_t unit)
+{
+    struct list_block *block = block_at(arena, unit);
+
+    shm_store(&block->end, LIST_HEADER);
+    return LIST_HEADER;
+}
+
+uint32_t
+list_chunk_add(struct arena *arena, uint32_t unit, uint32_t at,
+    const void *data, size_t length)
+{
+    char *where = (char *) block_at(arena, unit) + at;
+    const struct prefix prefix = { .length = (uint32_t) length };
+
+    CRASH_POINT();
+    memcpy(where, &prefix, sizeof(prefix));
+    if (length > 0)
+        memcpy(where + sizeof(prefix), data, length);
+    return at + (uint32_t) list_record(length);
+}
+
+uint32_t
+list_chunk_end(struct arena *arena, uint32_t unit, uint32_t n)
+{
+    const char *start = (const char *) block_at(arena, unit);
+    uint32_t at = LIST_HEADER;
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct prefix prefix;
+
+        memcpy(&prefix, start + at, sizeof(prefix));
+        at += (uint32_t) list_record(prefix.length);
+    }
+    return at;
+}
+
+void
+list_single(struct arena *arena, uint32_t unit, uint64_t length)
+{
+    struct list_block *block = block_at(arena, unit);
+
+    shm_store(&block->end, 0);
+    shm_store(&block->length, length);
+}
+
+static void
+set_aside(struct list *list, struct list_view *view, uint32_t chunk)
+{
+    if (view->spare == 0 &&
+        block_size(list, chunk) == list_chunk(list->arena)) {
+        view->spare = chunk;
+        return;
+    }
+    shm_store(&heap_unit(list->arena, chunk - 1)->tag, list->listed);
+    shm_store(&heap_unit(list->arena, chunk - 1)->owner,
+        arena_me(list->arena));
+    view->freed = chunk;
+}
+
+/*
+ * To append.
+ */
+
+/* Puts a block behind the last one. */
+static void
+chain(struct list *list, struct list_view *view, uint32_t block)
+{
+    struct list_block *tail;
+
+    if (view->count == 0) {
+        if (view->head != 0)
+            set_aside(list, view, view->head); /* an empty chunk */
+        view->head = block;
+        view->read = LIST_HEADER;
+    } else {
+        tail = block_at(list->arena, view->tail - 1);
+        shm_store(&heap_unit(list->arena, view->tail - 1)->owner,
+            list->listed);
+        if (shm_load(&tail->end) != 0)
+            shm_store(&tail->end, view->written);
+        shm_store(&tail->next, block);
+    }
+    view->tail = block;
+}
+
+void
+list_link(struct list *list, struct list_view *view, uint32_t unit,
+    uint32_t end, uint32_t n, uint64_t bytes)
+{
+    chain(list, view, unit + 1);
+    view->written = end;
+    view->count += n;
+    view->bytes += bytes;
+    view->linked = unit + 1;
+}
+
+/* Has the last block room for so many bytes more? */
+static bool
+fits(const struct list *list, const struct list_view *view, size_t size)
+{
+    return view->tail != 0 &&
+        shm_load(&block_at(list->arena, view->tail - 1)->end) != 0 &&
+        view->written >= LIST_HEADER &&
+        size <= block_size(list, view->tail) - view->written;
+}
+
+bool
+list_append(struct list *list, struct list_view *view, const void *data,
+    size_t length)
+{
+    if (!fits(list, view, list_record(length))) {
+        uint32_t spare = view->spare;
+
+        /* A chunk that was empty goes where the spare was: only once. */
+        if (spare == 0 || view->linked != 0 || view->freed != 0)
+            return false;
+        view->spare = 0;
+        chain(list, view, spare);
+        view->written = list_chunk_begin(list->arena, spare - 1);
+        view->linked = spare;
+    }
+    view->written = list_chunk_add(list->arena, view->tail - 1,
+        view->written, data, length);
+    view->count++;
+    view->bytes += length;
+    return true;
+}
+
+/*
+ * To take.
+ */
+
+/* Where the messages of the first block end. */
+static uint64_t
+head_end(const struct list *list, const struct list_view *view)
+{
+    uint64_t end;
+
+    if (view->head == view->tail)
+        return view->written;
+    end = shm_load(&block_at(list->arena, view->head - 1)->end);
+    return end < block_size(list, view->head) ? end
+                                              : block_size(list, view->head);
+}
+
+static int
+first_of_chunk(const struct list *list, const struct list_view *view,
+    struct list_first *first)
+{
+    const char *at =
+        (const char *) block_at(list->arena, view->head - 1) + view->read;
+    uint64_t end = head_end(list, view);
+    struct prefix prefix;
+
+    if (view->read < LIST_HEADER || view->read + sizeof(prefix) > end)
+        return -EBADMSG;
+    memcpy(&prefix, at, sizeof(prefix));
+    if (prefix.length > end - view->read - sizeof(prefix))
+        return -EBADMSG;
+    first->data = at + sizeof(prefix);
+    first->length = prefix.length;
+    first->unit = 0;
+    return 0;
+}
+
+int
+list_first(const struct list *list, const struct list_view *view,
+    struct list_first *first)
+{
+    const struct list_block *block;
+
+    if (view->count == 0)
+        return -EAGAIN;
+    if (view->head == 0)
+        return -EBADMSG;
+    block = block_at(list->arena, view->head - 1);
+    if (shm_load(&block->end) != 0)
+        return first_of_chunk(list, view, first);
+    first->data = (const char *) block + LIST_HEADER;
+    first->length = shm_load(&block->length);
+    first->unit = view->head;
+    return first->length <= block_size(list, view->head) - LIST_HEADER
+        ? 0 : -EBADMSG;
+}
+
+/* The first block is done with. */
+static void
+advance(struct list_view *view, uint32_t next)
+{
+    if (view->head == view->tail) {
+        view->head = view->tail = 0;
+        view->read = view->written = 0;
+    } else {
+        view->head = next;
+        view->read = LIST_HEADER;
+    }
+}
+
+bool
+list_take(struct list *list, struct list_view *view,
+    const struct list_first *first)
+{
+    uint32_t head = view->head;
+    uint32_t next = shm_load(&block_at(list->arena, head - 1)->next);
+
+    view->count--;
+    view->bytes -=
+        first->length < view->bytes ? first->length : view->bytes;
+    if (first->unit != 0) {
+        shm_store(&heap_unit(list->arena, head - 1)->tag, list->listed);
+        shm_store(&heap_unit(list->arena, head - 1)->owner,
+            arena_me(list->arena));
+        view->freed = head;
+        advance(view, next);
+        return true;
+    }
+    view->read += (uint32_t) list_record(first->length);
+    if (view->read < head_end(list, view))
+        return false;
+    if (view->head == view->tail) {
+        /* It is empty, and stays, to be written from its start. */
+        view->read = view->written = LIST_HEADER;
+        return false;
+    }
+    advance(view, next);
+    set_aside(list, view, head);
+    return true;
+}
+
+bool
+list_has(const struct list_words *words, uint32_t unit)
+{
+    const struct list_state *state =
+        state_of(words, shm_load(&words->tally));
+
+    return shm_load(&state->head) == unit + 1 ||
+        shm_load(&state->tail) == unit + 1 ||
+        shm_load(&state->spare) == unit + 1;
+}

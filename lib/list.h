@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * list.h: a list of messages in shared memory: what does not go through the
+ * kernel's queue, as it is too large, or the queue is full, or has a limit.
+ *
+ * All but list_count() is done between list_enter() and list_leave(), on a
+ * view of one's own; what was changed there is so for all from list_commit()
+ * on, in one store, and before that for nobody, whoever dies.
+ */
+#ifndef SYSVMP_LIST_H
+#define SYSVMP_LIST_H
+
+#include "arena.h"
+#include "object.h"
+
+/* This process's view of one. */
+struct list {
+    struct word lock;
+    struct list_words *words;
+    struct arena *arena;
+    uint64_t listed; /* the owner of its blocks: heap_listed() */
+};
+
+/* What it is, and will be: a private copy. */
+struct list_view {
+    uint64_t tally;
+    uint32_t count;
+    uint32_t head, tail, spare; /* blocks: the number of the unit, plus one */
+    uint32_t read, written;     /* in the head's and in the tail's bytes */
+    uint64_t bytes;
+    uint32_t freed;  /* a block that is ours after the commit, plus one */
+    uint32_t linked; /* the list's after it */
+};
+
+/* The first message. */
+struct list_first {
+    const void *data;
+    uint64_t length;
+    uint32_t unit; /* of a block that it has to itself, plus one; or 0 */
+};
+
+/* A payload in a block of its own begins so many bytes behind its start. */
+#define LIST_HEADER 64u
+
+/* Messages that fit: memory ends before. */
+#define LIST_MAX 0x7fffffffu
+
+/* Which of its object's gates is the lock's. */
+#define LIST_GATE 2
+
+void list_open(struct list *list, struct arena *arena,
+    const struct place *place);
+
+static inline uint32_t
+list_count(const struct list_words *words)
+{
+    return (uint32_t) shm_load(&words->tally);
+}
+
+/* Bytes in it; of a moment. */
+uint64_t list_bytes(const struct list_words *words);
+
+/* 0, or a code; -EBADMSG: somebody else has written there. */
+int list_enter(struct list *list, struct deadline *deadline,
+    struct list_view *view);
+void list_commit(struct list *list, struct list_view *view);
+void list_leave(struct list *list);
+
+/* Bytes of a block for short messages; what a message takes in it. */
+size_t list_chunk(const struct arena *arena);
+size_t list_record(size_t length);
+/* Makes a block that is ours one for short messages: where these begin; puts
+ * one in: where the next begins. */
+uint32_t list_chunk_begin(struct arena *arena, uint32_t unit);
+uint32_t list_chunk_add(struct arena *arena, uint32_t unit, uint32_t at,
+    const void *data, size_t length);
+/* Where the n-th of its messages ends. */
+uint32_t list_chunk_end(struct arena *arena, uint32_t unit, uint32_t n);
+/* Makes a block that is ours one message of that length. */
+void list_single(struct arena *arena, uint32_t unit, uint64_t length);
+
+/* Appends a short message, if there is room in the last block, or a spare. */
+bool list_append(struct list *list, struct list_view *view, const void *data,
+    size_t length);
+/* Appends a block that is ours: n short messages that end there, or one with
+ * the block to itself.  Commit before the next. */
+void list_link(struct list *list, struct list_view *view, uint32_t unit,
+    uint32_t end, uint32_t n, uint64_t bytes);
+
+/* -EAGAIN: it is empty; -EBADMSG. */
+int list_first(const struct list *list, const struct list_view *view,
+    struct list_first *first);
+/* Takes it off; true: commit before the next. */
+bool list_take(struct list *list, struct list_view *view,
+    const struct list_first *first);
+/* A block that has an owner who died with it: is it in the list? */
+bool list_has(const struct list_words *words, uint32_t unit);
+
+#endif /* SYSVMP_LIST_H */

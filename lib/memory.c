@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * memory.c: blocks of the heap, and the sweep of what the dead have left.
+ *
+ * A block belongs to a process, which frees it, or to a list, which does so
+ * when its object goes.  The sweep looks for owners that are no more.  It
+ * holds the arena lock, so that objects neither come nor go meanwhile, and
+ * the heap's.  A block whose owner died with a list's tag on it was on its way
+ * into that list or out of it: under the list's lock it is there or not, and
+ * its owner is read again, as somebody may have taken it since.
+ */
+#include "internal.h"
+
+#include "error.h"
+#include "heap.h"
+#include "list.h"
+#include "member.h"
+#include "memory.h"
+#include "object.h"
+#include "pages.h"
+
+/* Smaller blocks get their memory when they are touched. */
+#define FILL_LEAST 65536
+
+#define INDEX_OF(listed) ((uint32_t) ((listed) >> 4) & 0xffff)
+
+/*
+ * Whose death the heap does not know of yet.
+ */
+
+/* Calls fn for each seat whose holder is dead and not swept after; how many. */
+static uint32_t
+unswept_seats(const struct arena *arena, const unsigned short *alive,
+    void (*fn)(struct member *member))
+{
+    uint32_t seats = shm_load(&arena->head->seats);
+    uint32_t n = 0;
+
+    for (uint32_t seat = 0; seat < seats && seat < MEMBERS_MAX; seat++) {
+        struct member *member = member_at(arena, seat);
+
+        if ((alive[alive_semaphore(seat)] & alive_bit(seat)) != 0 ||
+            shm_load(&member->state) == MEMBER_FREE ||
+            shm_load(&member->swept) == shm_load(&member->generation))
+            continue;
+        n++;
+        if (fn != NULL)
+            fn(member);
+    }
+    return n;
+}
+
+static void
+note_swept(struct member *member)
+{
+    shm_store(&member->swept, shm_load(&member->generation));
+}
+
+static bool
+worth_a_sweep(const struct arena *arena)
+{
+    unsigned short alive[BLOCK_SEMAPHORES];
+
+    if (shm_load(&arena->head->heap_words.unswept) != 0)
+        return true;
+    return sysv_sem_values(arena->home, alive) == 0 &&
+        unswept_seats(arena, alive, NULL) > 0;
+}
+
+/*
+ * The sweep.
+ */
+
+/* The object whose list that is, or NULL where it is gone. */
+static struct object *
+object_listed(const struct arena *arena, uint64_t listed,
+    struct place *place)
+{
+    uint32_t index = INDEX_OF(listed);
+
+    if (!heap_is_listed(listed) ||
+        object_find(arena, index, place) < 0 ||
+        heap_listed(index, shm_load(&place->object->generation)) != listed)
+        return NULL;
+    return place->object;
+}
+
+/*
+ * Its owner is dead, but it may be in a list: false, if that can't be known
+ * now.
+ */
+static bool
+settle(struct arena *arena, uint32_t i, uint64_t owner)
+{
+    struct unit *unit = heap_unit(arena, i);
+    struct place place;
+    struct list list;
+
+    if (object_listed(arena, shm_load(&unit->tag), &place) == NULL) {
+        heap_free(arena, i);
+        return true;
+    }
+    list_open(&list, arena, &place);
+    if (word_acquire(&list.lock, SYSVMP_NOWAIT) < 0)
+        return false;
+    if (shm_load(&unit->owner) == owner) {
+        if (list_has(list.words, i))
+            shm_store(&unit->owner, list.listed);
+        else
+            heap_free(arena, i);
+    }
+    (void) word_release(&list.lock);
+    return true;
+}
+
+/* One run in use: false, if it is to be looked at again. */
+static bool
+sweep_run(struct arena *arena, uint32_t i)
+{
+    uint64_t owner = shm_load(&heap_unit(arena, i)->owner);
+    struct place place;
+
+    if (owner == 0) {
+        heap_free(arena, i);
+    } else if (heap_is_listed(owner)) {
+        if (object_listed(arena, owner, &place) == NULL)
+            heap_free(arena, i);
+    } else if (owner != arena_me(arena) &&
+        member_dead(arena, arena->home, owner) == 1) {
+        return settle(arena, i, owner);
+    }
+    return true;
+}
+
+static bool
+sweep_runs(struct arena *arena)
+{
+    uint32_t high = shm_load(&arena->head->heap_words.high);
+    bool all = true;
+    uint32_t i = 0;
+
+    if (high > heap_units(arena))
+        high = heap_units(arena);
+    while (i < high) {
+        uint64_t run = shm_load(&heap_unit(arena, i)->run);
+
+        if (run >> 1 == 0 || run >> 1 > high - i)
+            break;
+        /* What is freed may become a part of the run before. */
+        if ((run & RUN_USED) != 0 && !sweep_run(arena, i))
+            all = false;
+        i += (uint32_t) (run >> 1);
+    }
+    return all;
+}
+
+void
+memory_sweep(struct arena *arena)
+{
+    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
+    unsigned short alive[BLOCK_SEMAPHORES];
+
+    if (!arena_lock_soon(arena))
+        return;
+    if (sysv_sem_values(arena->home, alive) == 0 &&
+        heap_lock(arena, &patience) == 0) {
+        shm_store(&arena->head->heap_words.unswept, 0);
+        if (sweep_runs(arena))
+            (void) unswept_seats(arena, alive, note_swept);
+        else
+            shm_store(&arena->head->heap_words.unswept, 1);
+        heap_unlock(arena);
+    }
+    arena_unlock(arena);
+}
+
+/*
+ * To take a block.
+ */
+
+static int
+no_room(const struct arena *arena, uint64_t bytes)
+{
+    uint32_t used, all;
+
+    heap_state(arena, &used, &all);
+    return error_detail(-ENOMEM,
+        "no room for %llu bytes: this program's shared memory has %llu bytes "
+        "for messages, of which %llu are in use; receive some, or allow it "
+        "more (half of the memory, kernel.shmmax and ulimit -v, as they were "
+        "when its first object was made)",
+        (unsigned long long) bytes, (unsigned long long) all * UNIT_SIZE,
+        (unsigned long long) used * UNIT_SIZE);
+}
+
+int
+memory_take(struct arena *arena, uint64_t bytes, struct deadline *deadline,
+    uint32_t *unit)
+{
+    bool cold;
+    int error = heap_take(arena, bytes, false, deadline, unit, &cold);
+
+    if (error == -ENOBUFS) {
+        if (worth_a_sweep(arena))
+            memory_sweep(arena);
+        error = heap_take(arena, bytes, true, deadline, unit, &cold);
+    }
+    if (error == -ENOMEM) {
+        memory_sweep(arena);
+        error = heap_take(arena, bytes, true, deadline, unit, &cold);
+    }
+    if (error == 0 && cold && bytes >= FILL_LEAST) {
+        error = pages_fill(heap_address(arena, *unit),
+            (size_t) heap_run(arena, *unit) * UNIT_SIZE);
+        if (error < 0)
+            heap_give(arena, *unit);
+    }
+    return error == -ENOMEM ? no_room(arena, bytes) : error;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * memory.h: blocks of the heap for messages, and what the dead have left of
+ * them.
+ */
+#ifndef SYSVMP_MEMORY_H
+#define SYSVMP_MEMORY_H
+
+#include "arena.h"
+
+/*
+ * Takes a block for so many bytes, owned by this process, with memory behind
+ * all of it; what the dead have left is used before the heap grows.  -ENOMEM,
+ * with its detail; or a waiting code: its lock could not be had.
+ */
+int memory_take(struct arena *arena, uint64_t bytes,
+    struct deadline *deadline, uint32_t *unit);
+/* Frees the blocks of dead owners and of objects that are gone. */
+void memory_sweep(struct arena *arena);
+
+#endif /* SYSVMP_MEMORY_H */

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pages.c: madvise(2), of the segment.
+ */
+#include "internal.h"
+
+#include <sys/mman.h>
+
+#include "pages.h"
+#include "seam.h"
+
+#ifndef MADV_POPULATE_WRITE
+#    define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+#ifndef MADV_REMOVE
+#    define MADV_REMOVE 9
+#endif
+
+int
+pages_fill(void *address, size_t length)
+{
+    long result;
+
+    do
+        CALL(result, SEAM_MADVISE,
+            madvise(address, length, MADV_POPULATE_WRITE));
+    while (result == -EINTR);
+    return result == -ENOMEM || result == -EFAULT ? -ENOMEM : 0;
+}
+
+void
+pages_drop(void *address, size_t length)
+{
+    long ignored;
+
+    CALL(ignored, SEAM_MADVISE, madvise(address, length, MADV_REMOVE));
+    (void) ignored;
+}
