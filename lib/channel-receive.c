@@ -176,14 +176,15 @@ finish_block(struct receiving *receiving, const struct list_view *view,
     const struct list_first *first)
 {
     struct arena *arena = receiving->channel->handle->arena;
+    bool alone = first->unit != 0 && view->freed == first->unit;
 
-    if (first->unit != 0 && receiving->items == NULL) {
+    if (alone && receiving->items == NULL) {
         if (receiving->block != NONE)
             heap_give(arena, receiving->block);
         receiving->block = first->unit - 1;
         return;
     }
-    if (first->unit != 0 && first->length > 0)
+    if (alone && first->length > 0)
         memcpy(receiving->items[receiving->done - 1].data, first->data,
             (size_t) first->length);
     if (view->freed != 0)

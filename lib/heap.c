@@ -292,12 +292,24 @@ grow(const struct arena *arena, uint32_t units)
     return first;
 }
 
+/* Ends a free run that is in no bin: it is ours from here on. */
+static void
+use(const struct arena *arena, uint32_t i, uint32_t units)
+{
+    struct unit *unit = heap_unit(arena, i);
+
+    shm_store(&unit->tag, 0);
+    /* Else its last unit might still name a free run inside of it. */
+    shm_store(&heap_unit(arena, i + units - 1)->owner, 0);
+    shm_store(&unit->owner, arena_me(arena));
+    shm_store(&unit->run, (uint64_t) units << 1 | RUN_USED);
+}
+
 static int
 take_locked(struct arena *arena, uint32_t units, bool may_grow,
     uint32_t *unit, bool *cold)
 {
     int64_t found = search(arena, units);
-    struct unit *taken;
 
     if (found >= 0) {
         uint32_t length = free_run(arena, (uint32_t) found);
@@ -312,11 +324,8 @@ take_locked(struct arena *arena, uint32_t units, bool may_grow,
             return -ENOMEM;
     }
     *unit = (uint32_t) found;
-    taken = heap_unit(arena, *unit);
     *cold = warm_units(arena, *unit, units) < units;
-    shm_store(&taken->tag, 0);
-    shm_store(&taken->owner, arena_me(arena));
-    shm_store(&taken->run, (uint64_t) units << 1 | RUN_USED);
+    use(arena, *unit, units);
     return 0;
 }
 
@@ -397,14 +406,11 @@ static bool
 too_warm(struct arena *arena, uint32_t i, uint32_t length)
 {
     uint32_t warm = warm_units(arena, i, length);
-    struct unit *unit = heap_unit(arena, i);
 
     if (shm_load(&words_of(arena)->warm) <= WARM_MAX || warm < COLD_MIN)
         return false;
     bin_remove(arena, i, length);
-    shm_store(&unit->tag, 0);
-    shm_store(&unit->owner, arena_me(arena));
-    shm_store(&unit->run, (uint64_t) length << 1 | RUN_USED);
+    use(arena, i, length);
     return true;
 }
 
