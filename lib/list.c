@@ -16,9 +16,9 @@
  * what stands behind the last block.
  *
  * Who owns a block changes in two steps, around the store.  It is ambiguous
- * for the first block, being taken, and for the last, being appended: the
- * sweep looks whether it is there (memory.c).  So the last one is made the
- * list's before another is linked behind it.
+ * for the first block, being taken, and for the last, being appended, which
+ * may be the spare by now: the sweep looks whether it is there (memory.c).  So
+ * the last one is made the list's before another is linked behind it.
  */
 #include "internal.h"
 
@@ -409,13 +409,14 @@ list_take(struct list *list, struct list_view *view,
     return true;
 }
 
-bool
+int
 list_has(const struct list_words *words, uint32_t unit)
 {
-    const struct list_state *state =
-        state_of(words, shm_load(&words->tally));
-
-    return shm_load(&state->head) == unit + 1 ||
+    uint64_t tally = shm_load(&words->tally);
+    const struct list_state *state = state_of(words, tally);
+    bool has = shm_load(&state->head) == unit + 1 ||
         shm_load(&state->tail) == unit + 1 ||
         shm_load(&state->spare) == unit + 1;
+
+    return shm_load(&words->tally) == tally ? has : -EAGAIN;
 }

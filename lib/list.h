@@ -93,7 +93,8 @@ int list_first(const struct list *list, const struct list_view *view,
 /* Takes it off; true: commit before the next. */
 bool list_take(struct list *list, struct list_view *view,
     const struct list_first *first);
-/* A block that has an owner who died with it: is it in the list? */
-bool list_has(const struct list_words *words, uint32_t unit);
+/* Is a block that may be in the middle of a change in the list?  1, 0; -EAGAIN:
+ * the list was changed meanwhile. */
+int list_has(const struct list_words *words, uint32_t unit);
 
 #endif /* SYSVMP_LIST_H */

@@ -2,12 +2,12 @@
 /*
  * memory.c: blocks of the heap, and the sweep of what the dead have left.
  *
- * A block belongs to a process, which frees it, or to a list, which does so
- * when its object goes.  The sweep looks for owners that are no more.  It
- * holds the arena lock, so that objects neither come nor go meanwhile, and
+ * A block belongs to a process, which frees it, or to a list, whose blocks are
+ * free when its object is gone.  The sweep looks for owners that are no more.
+ * It holds the arena lock, so that objects neither come nor go meanwhile, and
  * the heap's.  A block whose owner died with a list's tag on it was on its way
- * into that list or out of it: under the list's lock it is there or not, and
- * its owner is read again, as somebody may have taken it since.
+ * into that list or out of it, and may be there.  t/model/heap.pml is the
+ * model.
  */
 #include "internal.h"
 
@@ -72,45 +72,36 @@ worth_a_sweep(const struct arena *arena)
  */
 
 /* The object whose list that is, or NULL where it is gone. */
-static struct object *
-object_listed(const struct arena *arena, uint64_t listed,
-    struct place *place)
+static const struct object *
+object_listed(const struct arena *arena, uint64_t listed)
 {
     uint32_t index = INDEX_OF(listed);
+    const struct object *object = object_channel(arena, index);
 
-    if (!heap_is_listed(listed) ||
-        object_find(arena, index, place) < 0 ||
-        heap_listed(index, shm_load(&place->object->generation)) != listed)
+    if (!heap_is_listed(listed) || object == NULL ||
+        heap_listed(index, shm_load(&object->generation)) != listed)
         return NULL;
-    return place->object;
+    return object;
 }
 
 /*
- * Its owner is dead, but it may be in a list: false, if that can't be known
- * now.
+ * Its owner is dead, but it may be in a list.  Its lock is not for us: where
+ * we do not use the object nobody sees us alive.  So first what the list has,
+ * then the owner again: it is written before the commit that takes a block
+ * off.  What is left in the list has another owner when it is taken, or
+ * another is put behind it.  false: the list was changed meanwhile.
  */
 static bool
 settle(struct arena *arena, uint32_t i, uint64_t owner)
 {
     struct unit *unit = heap_unit(arena, i);
-    struct place place;
-    struct list list;
+    const struct object *object =
+        object_listed(arena, shm_load(&unit->tag));
+    int has = object == NULL ? 0 : list_has(&object->channel.list, i);
 
-    if (object_listed(arena, shm_load(&unit->tag), &place) == NULL) {
+    if (has == 0 && shm_load(&unit->owner) == owner)
         heap_free(arena, i);
-        return true;
-    }
-    list_open(&list, arena, &place);
-    if (word_acquire(&list.lock, SYSVMP_NOWAIT) < 0)
-        return false;
-    if (shm_load(&unit->owner) == owner) {
-        if (list_has(list.words, i))
-            shm_store(&unit->owner, list.listed);
-        else
-            heap_free(arena, i);
-    }
-    (void) word_release(&list.lock);
-    return true;
+    return has >= 0;
 }
 
 /* One run in use: false, if it is to be looked at again. */
@@ -118,12 +109,11 @@ static bool
 sweep_run(struct arena *arena, uint32_t i)
 {
     uint64_t owner = shm_load(&heap_unit(arena, i)->owner);
-    struct place place;
 
     if (owner == 0) {
         heap_free(arena, i);
     } else if (heap_is_listed(owner)) {
-        if (object_listed(arena, owner, &place) == NULL)
+        if (object_listed(arena, owner) == NULL)
             heap_free(arena, i);
     } else if (owner != arena_me(arena) &&
         member_dead(arena, arena->home, owner) == 1) {

@@ -309,26 +309,18 @@ object_unref(struct arena *arena, const struct place *place)
     arena_unlock(arena);
 }
 
-int
-object_find(const struct arena *arena, uint32_t i, struct place *place)
+const struct object *
+object_channel(const struct arena *arena, uint32_t i)
 {
-    struct object *object = object_at(arena, i);
+    const struct object *object;
     uint32_t kind;
 
-    if (i >= high_mark(arena) || shm_load(&object->state) != OBJECT_LIVE)
-        return -EIDRM;
+    if (i >= high_mark(arena))
+        return NULL;
+    object = object_at(arena, i);
     kind = shm_load(&object->kind);
-    place->object = object;
-    place->index = i;
-    place->block = shm_load(&object->block);
-    if ((kind != OBJECT_QUEUE && kind != OBJECT_PIPE) ||
-        !block_known(arena, place->block))
-        return -EIDRM;
-    place->semaphores = block_semaphores(arena, place->block);
-    place->counter = BLOCK_COUNTERS + shm_load(&object->slot);
-    place->gate = BLOCK_GATES + shm_load(&object->slot);
-    place->queue = shm_load(&object->queue);
-    return 0;
+    return shm_load(&object->state) == OBJECT_LIVE &&
+        (kind == OBJECT_QUEUE || kind == OBJECT_PIPE) ? object : NULL;
 }
 
 void

@@ -113,9 +113,8 @@ void object_abandon(struct arena *arena, const struct place *place);
 /* The caller has dropped its references: removes the object if nobody has
  * any. */
 void object_unref(struct arena *arena, const struct place *place);
-/* Where entry i is, if it is a channel that lives; for who holds the arena
- * lock.  -EIDRM. */
-int object_find(const struct arena *arena, uint32_t i, struct place *place);
+/* Entry i, if it is a channel that lives; for who holds the arena lock. */
+const struct object *object_channel(const struct arena *arena, uint32_t i);
 /* Removes each object's queue; the arena is coming to its end. */
 void object_remove_all(struct arena *arena);
 
