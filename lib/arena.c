@@ -32,8 +32,6 @@
 
 struct arena *arena_current;
 
-struct self self;
-
 /* A random key that is not IPC_PRIVATE. */
 static key_t
 random_key(void)

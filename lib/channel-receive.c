@@ -17,6 +17,7 @@
  */
 #include "internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "channel.h"
@@ -32,7 +33,10 @@ struct receiving {
     size_t n;
     size_t done;
     uint32_t block; /* of ours; or NONE */
+    uint32_t claimed; /* the block that has it, on a joinable channel */
     size_t length;  /* of what it has then */
+    struct claim_note *note; /* of a joinable channel: for the next one */
+    struct claim_last *last;
     bool ask;       /* the kernel's queue, also if a hint says it is empty */
     struct deadline deadline;
 };
@@ -60,10 +64,18 @@ kernel_empty(struct channel *channel)
     return sent == received;
 }
 
+/* What the dead have taken from a joinable one may come back. */
+static bool
+list_empty(const struct channel *channel)
+{
+    return list_count(&channel->words->list) == 0 &&
+        !channel_claimed_by_others(channel);
+}
+
 static bool
 hint_empty(struct channel *channel)
 {
-    return kernel_empty(channel) && list_count(&channel->words->list) == 0;
+    return kernel_empty(channel) && list_empty(channel);
 }
 
 /* Where what came from the queue goes to. */
@@ -150,7 +162,7 @@ take_one(struct receiving *receiving, struct list_view *view,
     else
         receiving->length = (size_t) first->length;
     receiving->done++;
-    return list_take(list, view, first) ? 1 : 0;
+    return list_take(list, view, first, false) ? 1 : 0;
 }
 
 /* As many as are wanted, up to the next block: 0, some are here; or a code. */
@@ -191,6 +203,67 @@ finish_block(struct receiving *receiving, const struct list_view *view,
         heap_give(arena, view->freed - 1);
 }
 
+/*
+ * A joinable channel.
+ */
+
+/* Hands over what is claimed. */
+static void
+finish_claim(struct receiving *receiving, uint32_t unit)
+{
+    struct channel *channel = receiving->channel;
+    const struct list_block *block = list_block(channel->list.arena, unit);
+    size_t length = (size_t) shm_load(&block->length);
+
+    if (receiving->items != NULL) {
+        struct sysvmp_item *item = &receiving->items[receiving->done];
+
+        if (length > 0)
+            memcpy(item->data, (const char *) block + LIST_HEADER, length);
+        item->len = length;
+    } else {
+        receiving->claimed = unit;
+        receiving->length = length;
+    }
+    if (unit == receiving->block)
+        receiving->block = NONE;
+    receiving->note->thread = self_thread();
+    receiving->note->unit = unit;
+    receiving->note->apart = receiving->items == NULL;
+    registry_lock();
+    claims_check(channel->claims);
+    claims_add(channel->claims, receiving->note, receiving->last,
+        shm_load(&block->redelivered) != 0);
+    registry_unlock();
+    receiving->note = NULL;
+    receiving->last = NULL;
+    receiving->done++;
+}
+
+/* As try_list(). */
+static int
+try_claim(struct receiving *receiving)
+{
+    struct channel *channel = receiving->channel;
+    size_t room = receiving->items == NULL
+        ? SIZE_MAX : receiving->items[receiving->done].size;
+    uint32_t unit = receiving->block;
+    struct list_view view;
+    int error = list_enter(&channel->list, &receiving->deadline, &view);
+
+    if (error < 0)
+        return channel_unlucky(error);
+    channel_reap(channel, &view);
+    error = claim_take(&channel->list, &view, room, &unit);
+    list_leave(&channel->list);
+    if (error < 0)
+        return error;
+    if (view.freed != 0)
+        heap_give(channel->list.arena, view.freed - 1);
+    finish_claim(receiving, unit);
+    return 0;
+}
+
 /* 0: some are here; -EAGAIN: nothing there; -EMSGSIZE: it stays;
  * -EINPROGRESS; or another code. */
 static int
@@ -223,9 +296,16 @@ try_list(struct receiving *receiving)
 static int
 prepare(struct receiving *receiving)
 {
+    bool claims = receiving->channel->claims != NULL;
     int error;
 
-    if (receiving->items != NULL || receiving->block != NONE)
+    if (claims && receiving->note == NULL)
+        receiving->note = malloc(sizeof(*receiving->note));
+    if (claims && receiving->last == NULL)
+        receiving->last = malloc(sizeof(*receiving->last));
+    if (claims && (receiving->note == NULL || receiving->last == NULL))
+        return -ENOMEM;
+    if ((receiving->items != NULL && !claims) || receiving->block != NONE)
         return 0;
     error = memory_take(receiving->channel->handle->arena,
         SYSVMP_INLINE_MAX + LIST_HEADER, &receiving->deadline,
@@ -249,8 +329,12 @@ try_once(struct receiving *receiving)
         error = try_kernel(receiving);
         receiving->ask = false;
     }
-    if (error == -EAGAIN &&
-        list_count(&receiving->channel->words->list) != 0) {
+    if (error == -EAGAIN && receiving->channel->claims != NULL &&
+        !list_empty(receiving->channel)) {
+        error = prepare(receiving);
+        return error < 0 ? channel_unlucky(error) : try_claim(receiving);
+    }
+    if (error == -EAGAIN && !list_empty(receiving->channel)) {
         error = try_list(receiving);
         if (error == -ENOBUFS) {
             error = prepare(receiving);
@@ -305,6 +389,8 @@ nothing(struct receiving *receiving,
     nobody = no_writer(channel);
     if (nobody != 1)
         return nobody == 0 ? -EAGAIN : nobody;
+    if (channel_claimed_by_others(channel))
+        return -EAGAIN; /* these may come back */
     /* The last writer may have sent between our look and its end. */
     receiving->ask = true;
     seen = again(receiving);
@@ -405,6 +491,17 @@ usable(const struct channel *channel)
     return UNLIKELY(own_load(&channel->handle->closed)) ? -EBADF : 0;
 }
 
+/* What a joinable channel did not need. */
+static void
+unprepare(struct receiving *receiving)
+{
+    free(receiving->note);
+    free(receiving->last);
+    if (receiving->block != NONE)
+        heap_give(receiving->channel->list.arena, receiving->block);
+    receiving->block = receiving->items == NULL ? receiving->claimed : NONE;
+}
+
 /* 0: there are some; or a code. */
 static int
 receive(struct receiving *receiving)
@@ -423,6 +520,8 @@ receive(struct receiving *receiving)
         own_store(&channel->broken, true);
     if (LIKELY(result >= 0) || result == -EBADMSG) /* it has left room, too */
         gate_wake(&channel->send);
+    if (channel->claims != NULL)
+        unprepare(receiving);
     return result < 0 ? (int) result : 0;
 }
 
@@ -454,7 +553,7 @@ channel_receive_block(struct channel *channel, uint32_t *unit, size_t *len,
     int timeout_ms)
 {
     struct receiving receiving = { .channel = channel, .n = 1,
-        .block = NONE, .deadline = DEADLINE(timeout_ms) };
+        .block = NONE, .claimed = NONE, .deadline = DEADLINE(timeout_ms) };
     int error = receive(&receiving);
 
     if (error < 0 && receiving.block != NONE)
@@ -504,15 +603,17 @@ try_next(struct receiving *receiving)
 
     if (!channel->listed)
         length = next_in_kernel(channel);
-    if (length != -EAGAIN || list_count(&channel->words->list) == 0)
+    if (length != -EAGAIN || list_empty(channel))
         return length;
     error = list_enter(&channel->list, &receiving->deadline, &view);
     if (error < 0)
         return channel_unlucky(error);
+    if (channel->claims != NULL)
+        channel_reap(channel, &view);
     if (!channel->listed)
         length = next_in_kernel(channel);
     if (length == -EAGAIN) {
-        error = list_first(&channel->list, &view, &first);
+        error = claim_first(&channel->list, &view, &first);
         length = error < 0 ? error : (ssize_t) first.length;
     }
     list_leave(&channel->list);

@@ -23,12 +23,14 @@ static const struct object_wish wish = {
 
 int
 channel_create(struct arena *arena, enum object_kind kind, uint64_t limit,
-    struct place *place)
+    bool joinable, struct place *place)
 {
     struct object_wish mine = wish;
 
     mine.kind = kind;
     mine.limit = limit;
+    if (joinable)
+        mine.slots = CHANNEL_SLOTS_JOINABLE;
     return object_create(arena, &mine, place);
 }
 
@@ -73,10 +75,13 @@ channel_open(struct channel *channel, struct handle *handle,
         place->semaphores, place->gate + CHANNEL_RECEIVE };
     channel->send = (struct gate){ &channel->words->send, place->semaphores,
         place->gate + CHANNEL_SEND };
+    channel->join = (struct gate){ &channel->words->join, place->semaphores,
+        place->gate + CHANNEL_JOIN };
     list_open(&channel->list, handle->arena, place);
     channel->limit = limit;
     channel->bytes_max = bytes_max;
-    channel->listed = limit > 0 && bytes_max == 0;
+    channel->listed =
+        channel->claims != NULL || (limit > 0 && bytes_max == 0);
     return largest_payload(place->queue, &channel->largest);
 }
 
@@ -95,6 +100,8 @@ channel_messages(const struct channel *channel)
 
     if (arena_me(channel->handle->arena) == 0)
         return arena_gone(channel->handle->arena);
+    if (channel->claims != NULL)
+        channel_settle((struct channel *) channel);
     if (channel->listed)
         return (ssize_t) list_count(list);
     for (int i = 0; i < SNAPSHOTS; i++) {

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "claim.h"
 #include "deadline.h"
 #include "gate.h"
 #include "handle.h"
@@ -18,7 +19,14 @@
 
 /* The semaphores of a channel, from its first counter and its first gate. */
 enum { CHANNEL_READERS, CHANNEL_WRITERS, CHANNEL_REFERENCES };
-enum { CHANNEL_RECEIVE, CHANNEL_SEND, CHANNEL_LOCK = LIST_GATE, CHANNEL_SLOTS };
+enum {
+    CHANNEL_RECEIVE,
+    CHANNEL_SEND,
+    CHANNEL_LOCK = LIST_GATE,
+    CHANNEL_SLOTS,
+    CHANNEL_JOIN = CHANNEL_SLOTS, /* of a joinable one */
+    CHANNEL_SLOTS_JOINABLE
+};
 
 /* This process's view of it. */
 struct channel {
@@ -30,7 +38,9 @@ struct channel {
     int writers;
     struct gate receive;
     struct gate send;
+    struct gate join;
     struct list list;
+    struct claims *claims; /* of a joinable one, else NULL */
     bool listed;        /* everything goes through the list */
     uint64_t limit;     /* messages in the list */
     uint64_t bytes_max; /* ... and bytes, without the last; 0: no limits */
@@ -46,7 +56,7 @@ struct channel {
 
 /* Makes the object; as object_create(). */
 int channel_create(struct arena *arena, enum object_kind kind, uint64_t limit,
-    struct place *place);
+    bool joinable, struct place *place);
 /* Fills in the view of a channel that was made.  limit: messages; bytes_max:
  * of those in the list; 0: none. */
 int channel_open(struct channel *channel, struct handle *handle,
@@ -80,6 +90,21 @@ int channel_receive_block(struct channel *channel, uint32_t *unit,
 int channel_poll(struct channel *channel, int timeout_ms);
 /* Length of the first message; -EAGAIN: there is none; -EPIPE: nor will be. */
 ssize_t channel_next_len(struct channel *channel);
+/*
+ * Of a joinable one.  Ends a claim of this process: this thread's oldest, for
+ * CLAIM_NONE, or that on the message in a block; done, or given back.
+ * -EOVERFLOW.
+ */
+int channel_end_claim(struct channel *channel, uint32_t unit, bool done);
+/* Gives back all of them; under the registry's mutex. */
+void channel_give_up_claims(struct channel *channel);
+/* Waits until nothing is unfinished. */
+int channel_join(struct channel *channel, int timeout_ms);
+bool channel_claimed_by_others(const struct channel *channel);
+/* Gives back what the dead had: inside of the list, and from outside. */
+void channel_reap(struct channel *channel, struct list_view *view);
+void channel_settle(struct channel *channel);
+
 /* Messages in it. */
 ssize_t channel_messages(const struct channel *channel);
 /* 1: a put would wait. */

@@ -15,7 +15,7 @@
 #include "sysv.h"
 
 #define BATCH       32 /* many a guide sets kernel.sem's SEMOPM to that */
-#define HOLDING_MAX 9  /* operations of one holding at most */
+#define HOLDING_MAX 11 /* operations of one holding at most */
 
 struct handle *registry;
 

@@ -15,7 +15,7 @@
 #include "object.h"
 
 #define HOLDING_REFERENCES 3
-#define HOLDING_BELLS      3
+#define HOLDING_BELLS      4
 
 /* One object that a handle holds: references are counted in semaphores,
  * bells ring at our death ({g,+1} and {g,-1,SEM_UNDO}). */

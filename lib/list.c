@@ -27,13 +27,7 @@
 #include "heap.h"
 #include "list.h"
 
-/* At the start of a block; by who owns it, or holds the list's lock. */
-struct list_block {
-    _Atomic uint32_t next; /* unless it is the last */
-    _Atomic uint32_t end;  /* of the messages, likewise; 0: a single one */
-    _Atomic uint64_t length; /* of a single one */
-};
-
+/* Before each short message. */
 struct prefix {
     uint32_t length;
     uint32_t reserved;
@@ -60,8 +54,8 @@ list_open(struct list *list, struct arena *arena, const struct place *place)
     };
 }
 
-static struct list_block *
-block_at(const struct arena *arena, uint32_t unit)
+struct list_block *
+list_block(const struct arena *arena, uint32_t unit)
 {
     return heap_address(arena, unit);
 }
@@ -78,8 +72,8 @@ block_size(const struct list *list, uint32_t block)
  * The view.
  */
 
-static const struct list_state *
-state_of(const struct list_words *words, uint64_t tally)
+const struct list_state *
+list_state(const struct list_words *words, uint64_t tally)
 {
     return &words->state[(tally / VERSION_ONE) % 2];
 }
@@ -87,7 +81,7 @@ state_of(const struct list_words *words, uint64_t tally)
 uint64_t
 list_bytes(const struct list_words *words)
 {
-    return shm_load(&state_of(words, shm_load(&words->tally))->bytes);
+    return shm_load(&list_state(words, shm_load(&words->tally))->bytes);
 }
 
 static bool
@@ -99,8 +93,10 @@ sound(const struct list *list, const struct list_view *view)
     if (view->spare != 0 &&
         block_size(list, view->spare) < list_chunk(list->arena))
         return false;
+    if (view->returned > view->count)
+        return false;
     if (view->head == 0 && view->tail == 0)
-        return view->count == 0;
+        return view->count == view->returned;
     return head > 0 && tail > 0 && view->read <= head &&
         view->written <= tail;
 }
@@ -114,16 +110,20 @@ list_enter(struct list *list, struct deadline *deadline,
 
     if (result < 0)
         return result;
-    /* A holder's death leaves nothing to repair. */
     view->tally = shm_load(&list->words->tally);
     view->count = (uint32_t) view->tally;
-    state = state_of(list->words, view->tally);
+    state = list_state(list->words, view->tally);
     view->head = shm_load(&state->head);
     view->tail = shm_load(&state->tail);
     view->spare = shm_load(&state->spare);
     view->read = shm_load(&state->read);
     view->written = shm_load(&state->written);
     view->bytes = shm_load(&state->bytes);
+    view->claims = shm_load(&state->claims);
+    view->claimed = shm_load(&state->claimed);
+    view->returned = shm_load(&state->returned);
+    view->taken = shm_load(&state->taken);
+    view->died = result == SYSVMP_OWNER_DEAD;
     view->freed = view->linked = 0;
     if (sound(list, view))
         return 0;
@@ -136,7 +136,7 @@ list_commit(struct list *list, struct list_view *view)
 {
     uint64_t next = (view->tally / VERSION_ONE + 1) * VERSION_ONE;
     struct list_state *state =
-        (struct list_state *) state_of(list->words, next);
+        (struct list_state *) list_state(list->words, next);
 
     shm_store(&state->head, view->head);
     shm_store(&state->tail, view->tail);
@@ -144,6 +144,10 @@ list_commit(struct list *list, struct list_view *view)
     shm_store(&state->read, view->read);
     shm_store(&state->written, view->written);
     shm_store(&state->bytes, view->bytes);
+    shm_store(&state->claims, view->claims);
+    shm_store(&state->claimed, view->claimed);
+    shm_store(&state->returned, view->returned);
+    shm_store(&state->taken, view->taken);
     view->tally = next | view->count;
     shm_store(&list->words->tally, view->tally);
     if (view->linked != 0) {
@@ -181,7 +185,7 @@ list_record(size_t length)
 uint32_t
 list_chunk_begin(struct arena *arena, uint32_t unit)
 {
-    struct list_block *block = block_at(arena, unit);
+    struct list_block *block = list_block(arena, unit);
 
     shm_store(&block->end, LIST_HEADER);
     return LIST_HEADER;
@@ -191,7 +195,7 @@ uint32_t
 list_chunk_add(struct arena *arena, uint32_t unit, uint32_t at,
     const void *data, size_t length)
 {
-    char *where = (char *) block_at(arena, unit) + at;
+    char *where = (char *) list_block(arena, unit) + at;
     const struct prefix prefix = { .length = (uint32_t) length };
 
     CRASH_POINT();
@@ -204,7 +208,7 @@ list_chunk_add(struct arena *arena, uint32_t unit, uint32_t at,
 uint32_t
 list_chunk_end(struct arena *arena, uint32_t unit, uint32_t n)
 {
-    const char *start = (const char *) block_at(arena, unit);
+    const char *start = (const char *) list_block(arena, unit);
     uint32_t at = LIST_HEADER;
 
     for (uint32_t i = 0; i < n; i++) {
@@ -219,10 +223,20 @@ list_chunk_end(struct arena *arena, uint32_t unit, uint32_t n)
 void
 list_single(struct arena *arena, uint32_t unit, uint64_t length)
 {
-    struct list_block *block = block_at(arena, unit);
+    struct list_block *block = list_block(arena, unit);
 
     shm_store(&block->end, 0);
     shm_store(&block->length, length);
+}
+
+void
+list_take_block(struct list *list, struct list_view *view, uint32_t block)
+{
+    struct unit *unit = heap_unit(list->arena, block - 1);
+
+    shm_store(&unit->tag, list->listed);
+    shm_store(&unit->owner, arena_me(list->arena));
+    view->freed = block;
 }
 
 static void
@@ -233,15 +247,19 @@ set_aside(struct list *list, struct list_view *view, uint32_t chunk)
         view->spare = chunk;
         return;
     }
-    shm_store(&heap_unit(list->arena, chunk - 1)->tag, list->listed);
-    shm_store(&heap_unit(list->arena, chunk - 1)->owner,
-        arena_me(list->arena));
-    view->freed = chunk;
+    list_take_block(list, view, chunk);
 }
 
 /*
  * To append.
  */
+
+/* Messages in the chain: what was given back to a joinable queue is not. */
+static uint32_t
+waiting(const struct list_view *view)
+{
+    return view->count - view->returned;
+}
 
 /* Puts a block behind the last one. */
 static void
@@ -249,13 +267,13 @@ chain(struct list *list, struct list_view *view, uint32_t block)
 {
     struct list_block *tail;
 
-    if (view->count == 0) {
+    if (waiting(view) == 0) {
         if (view->head != 0)
             set_aside(list, view, view->head); /* an empty chunk */
         view->head = block;
         view->read = LIST_HEADER;
     } else {
-        tail = block_at(list->arena, view->tail - 1);
+        tail = list_block(list->arena, view->tail - 1);
         shm_store(&heap_unit(list->arena, view->tail - 1)->owner,
             list->listed);
         if (shm_load(&tail->end) != 0)
@@ -281,7 +299,7 @@ static bool
 fits(const struct list *list, const struct list_view *view, size_t size)
 {
     return view->tail != 0 &&
-        shm_load(&block_at(list->arena, view->tail - 1)->end) != 0 &&
+        shm_load(&list_block(list->arena, view->tail - 1)->end) != 0 &&
         view->written >= LIST_HEADER &&
         size <= block_size(list, view->tail) - view->written;
 }
@@ -320,7 +338,7 @@ head_end(const struct list *list, const struct list_view *view)
 
     if (view->head == view->tail)
         return view->written;
-    end = shm_load(&block_at(list->arena, view->head - 1)->end);
+    end = shm_load(&list_block(list->arena, view->head - 1)->end);
     return end < block_size(list, view->head) ? end
                                               : block_size(list, view->head);
 }
@@ -330,7 +348,7 @@ first_of_chunk(const struct list *list, const struct list_view *view,
     struct list_first *first)
 {
     const char *at =
-        (const char *) block_at(list->arena, view->head - 1) + view->read;
+        (const char *) list_block(list->arena, view->head - 1) + view->read;
     uint64_t end = head_end(list, view);
     struct prefix prefix;
 
@@ -351,11 +369,11 @@ list_first(const struct list *list, const struct list_view *view,
 {
     const struct list_block *block;
 
-    if (view->count == 0)
+    if (waiting(view) == 0)
         return -EAGAIN;
     if (view->head == 0)
         return -EBADMSG;
-    block = block_at(list->arena, view->head - 1);
+    block = list_block(list->arena, view->head - 1);
     if (shm_load(&block->end) != 0)
         return first_of_chunk(list, view, first);
     first->data = (const char *) block + LIST_HEADER;
@@ -380,19 +398,17 @@ advance(struct list_view *view, uint32_t next)
 
 bool
 list_take(struct list *list, struct list_view *view,
-    const struct list_first *first)
+    const struct list_first *first, bool stays)
 {
     uint32_t head = view->head;
-    uint32_t next = shm_load(&block_at(list->arena, head - 1)->next);
+    uint32_t next = shm_load(&list_block(list->arena, head - 1)->next);
 
     view->count--;
     view->bytes -=
         first->length < view->bytes ? first->length : view->bytes;
     if (first->unit != 0) {
-        shm_store(&heap_unit(list->arena, head - 1)->tag, list->listed);
-        shm_store(&heap_unit(list->arena, head - 1)->owner,
-            arena_me(list->arena));
-        view->freed = head;
+        if (!stays)
+            list_take_block(list, view, head);
         advance(view, next);
         return true;
     }
@@ -409,14 +425,32 @@ list_take(struct list *list, struct list_view *view,
     return true;
 }
 
-int
-list_has(const struct list_words *words, uint32_t unit)
+/* Is it one that was taken from a joinable queue? */
+static bool
+claimed(const struct list *list, const struct list_state *state,
+    uint32_t unit)
 {
+    uint32_t block = shm_load(&state->claims);
+    uint32_t n = shm_load(&state->claimed) + shm_load(&state->returned);
+
+    for (uint32_t i = 0; i <= n + 1 && block_size(list, block) > 0; i++) {
+        if (block == unit + 1)
+            return true;
+        block = shm_load(&list_block(list->arena, block - 1)->next_claim);
+    }
+    return false;
+}
+
+int
+list_has(const struct list *list, uint32_t unit)
+{
+    const struct list_words *words = list->words;
     uint64_t tally = shm_load(&words->tally);
-    const struct list_state *state = state_of(words, tally);
+    const struct list_state *state = list_state(words, tally);
     bool has = shm_load(&state->head) == unit + 1 ||
         shm_load(&state->tail) == unit + 1 ||
-        shm_load(&state->spare) == unit + 1;
+        shm_load(&state->spare) == unit + 1 ||
+        claimed(list, state, unit);
 
     return shm_load(&words->tally) == tally ? has : -EAGAIN;
 }

@@ -28,6 +28,9 @@ struct list_view {
     uint32_t head, tail, spare; /* blocks: the number of the unit, plus one */
     uint32_t read, written;     /* in the head's and in the tail's bytes */
     uint64_t bytes;
+    uint32_t claims, claimed, returned;
+    uint64_t taken;
+    bool died;       /* a holder of the lock has */
     uint32_t freed;  /* a block that is ours after the commit, plus one */
     uint32_t linked; /* the list's after it */
 };
@@ -57,8 +60,26 @@ list_count(const struct list_words *words)
     return (uint32_t) shm_load(&words->tally);
 }
 
+/* The state that is valid with that tally. */
+const struct list_state *list_state(const struct list_words *words,
+    uint64_t tally);
 /* Bytes in it; of a moment. */
 uint64_t list_bytes(const struct list_words *words);
+
+/* A block's head, at its start.  By who owns it, or holds the list's lock. */
+struct list_block {
+    _Atomic uint32_t next; /* unless it is the last */
+    _Atomic uint32_t end;  /* of the messages, likewise; 0: a single one */
+    _Atomic uint64_t length; /* of a single one */
+    /* Of one that was taken from a joinable queue: claim.c. */
+    _Atomic uint32_t next_claim;
+    _Atomic uint32_t claim;
+    _Atomic uint64_t taker;
+    _Atomic uint64_t turn;
+    _Atomic uint32_t redelivered;
+};
+
+struct list_block *list_block(const struct arena *arena, uint32_t unit);
 
 /* 0, or a code; -EBADMSG: somebody else has written there. */
 int list_enter(struct list *list, struct deadline *deadline,
@@ -90,11 +111,15 @@ void list_link(struct list *list, struct list_view *view, uint32_t unit,
 /* -EAGAIN: it is empty; -EBADMSG. */
 int list_first(const struct list *list, const struct list_view *view,
     struct list_first *first);
-/* Takes it off; true: commit before the next. */
+/* Takes it off; true: commit before the next.  A block that it has to itself
+ * is ours then, unless `stays`: the list's. */
 bool list_take(struct list *list, struct list_view *view,
-    const struct list_first *first);
+    const struct list_first *first, bool stays);
+/* A block of the list that is to be ours with the next commit. */
+void list_take_block(struct list *list, struct list_view *view,
+    uint32_t block);
 /* Is a block that may be in the middle of a change in the list?  1, 0; -EAGAIN:
  * the list was changed meanwhile. */
-int list_has(const struct list_words *words, uint32_t unit);
+int list_has(const struct list *list, uint32_t unit);
 
 #endif /* SYSVMP_LIST_H */

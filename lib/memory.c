@@ -72,11 +72,11 @@ worth_a_sweep(const struct arena *arena)
  */
 
 /* The object whose list that is, or NULL where it is gone. */
-static const struct object *
+static struct object *
 object_listed(const struct arena *arena, uint64_t listed)
 {
     uint32_t index = INDEX_OF(listed);
-    const struct object *object = object_channel(arena, index);
+    struct object *object = object_channel(arena, index);
 
     if (!heap_is_listed(listed) || object == NULL ||
         heap_listed(index, shm_load(&object->generation)) != listed)
@@ -95,10 +95,14 @@ static bool
 settle(struct arena *arena, uint32_t i, uint64_t owner)
 {
     struct unit *unit = heap_unit(arena, i);
-    const struct object *object =
-        object_listed(arena, shm_load(&unit->tag));
-    int has = object == NULL ? 0 : list_has(&object->channel.list, i);
+    struct object *object = object_listed(arena, shm_load(&unit->tag));
+    struct list list = { .arena = arena };
+    int has = 0;
 
+    if (object != NULL) {
+        list.words = &object->channel.list;
+        has = list_has(&list, i);
+    }
     if (has == 0 && shm_load(&unit->owner) == owner)
         heap_free(arena, i);
     return has >= 0;

@@ -26,6 +26,7 @@ struct sysvmp_msg {
     size_t length;
     struct arena *arena;
     uint64_t owner; /* the process whose it is */
+    struct claims *claims; /* of the joinable queue it is from, or NULL */
 };
 
 static bool
@@ -45,8 +46,21 @@ ours(const struct sysvmp_msg *m)
 static void
 forget(struct sysvmp_msg *m)
 {
+    if (m->claims != NULL) {
+        registry_lock();
+        claims_drop(m->claims);
+        registry_unlock();
+    }
     m->magic = 0;
     free(m);
+}
+
+/* Is it a claim on a message of a queue?  Not any more, if that was destroyed:
+ * it has got it back. */
+static bool
+claimed(const struct sysvmp_msg *m)
+{
+    return m->claims != NULL && m->claims->channel != NULL;
 }
 
 static int
@@ -113,8 +127,10 @@ sysvmp_msg_destroy(struct sysvmp_msg *m)
 
     if (!valid(m))
         return;
-    if (ours(m))
+    if (ours(m) && m->claims == NULL)
         heap_give(m->arena, m->unit);
+    else if (ours(m) && claimed(m))
+        (void) channel_end_claim(m->claims->channel, m->unit, false);
     forget(m);
 }
 
@@ -124,7 +140,7 @@ msg_send(struct channel *channel, struct sysvmp_msg *m, int timeout_ms)
     GUARDED;
     int error;
 
-    if (!valid(m) || timeout_ms < SYSVMP_FOREVER)
+    if (!valid(m) || m->claims != NULL || timeout_ms < SYSVMP_FOREVER)
         return error_return(-EINVAL);
     if (!ours(m) || channel->handle->arena != m->arena)
         return error_return(-EBADF);
@@ -158,6 +174,28 @@ msg_receive(struct channel *channel, struct sysvmp_msg **out, int timeout_ms)
     m->magic = MSG_MAGIC;
     m->arena = channel->handle->arena;
     m->owner = arena_me(m->arena);
+    m->claims = channel->claims;
+    if (m->claims != NULL) {
+        registry_lock();
+        m->claims->users++;
+        registry_unlock();
+    }
     *out = m;
     return 0;
+}
+
+int
+msg_done(struct channel *channel, struct sysvmp_msg *m)
+{
+    GUARDED;
+    int error;
+
+    if (!valid(m) || m->claims == NULL || m->claims != channel->claims)
+        return error_return(-EINVAL);
+    if (!ours(m))
+        return error_return(-EBADF);
+    error = channel_end_claim(channel, m->unit, true);
+    if (error == 0)
+        forget(m);
+    return error_return(error);
 }

@@ -13,4 +13,7 @@ int msg_send(struct channel *channel, struct sysvmp_msg *m, int timeout_ms);
 int msg_receive(struct channel *channel, struct sysvmp_msg **out,
     int timeout_ms);
 
+/* Of a message from a joinable queue: -EINVAL, it is none. */
+int msg_done(struct channel *channel, struct sysvmp_msg *m);
+
 #endif /* SYSVMP_MSG_H */

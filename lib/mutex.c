@@ -65,7 +65,7 @@ create_in(struct arena *arena, struct mutex *mutex, enum object_kind kind)
     h->references[0] = h->place.counter;
     h->references[1] = h->references[2] = -1;
     h->bells[0] = h->place.gate;
-    h->bells[1] = h->bells[2] = -1;
+    h->bells[1] = h->bells[2] = h->bells[3] = -1;
     mutex->word.words = &h->place.object->lock;
     mutex->word.arena = arena;
     mutex->word.semaphores = h->place.semaphores;

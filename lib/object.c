@@ -309,10 +309,10 @@ object_unref(struct arena *arena, const struct place *place)
     arena_unlock(arena);
 }
 
-const struct object *
+struct object *
 object_channel(const struct arena *arena, uint32_t i)
 {
-    const struct object *object;
+    struct object *object;
     uint32_t kind;
 
     if (i >= high_mark(arena))

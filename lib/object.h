@@ -24,8 +24,11 @@ struct list_state {
     _Atomic uint32_t head, tail;
     _Atomic uint32_t spare;
     _Atomic uint32_t read, written;
-    uint32_t reserved;
+    _Atomic uint32_t claims; /* of a joinable queue, these: claim.c */
     _Atomic uint64_t bytes;
+    _Atomic uint64_t taken;
+    _Atomic uint32_t claimed;
+    _Atomic uint32_t returned;
 };
 
 struct list_words {
@@ -47,7 +50,8 @@ struct channel_words {
     struct list_words list;
     /* Line 5: room for the broadcast gate of those who wait for any of
      * several; nobody uses it yet, and it is 0. */
-    _Alignas(64) _Atomic uint32_t watchers;
+    _Alignas(64) struct gate_words join; /* and of those who join it */
+    _Atomic uint32_t watchers;
     _Atomic uint32_t watch_turn;
     _Atomic int32_t watch_semaphores;
     uint32_t watch_reserved;
@@ -114,7 +118,7 @@ void object_abandon(struct arena *arena, const struct place *place);
  * any. */
 void object_unref(struct arena *arena, const struct place *place);
 /* Entry i, if it is a channel that lives; for who holds the arena lock. */
-const struct object *object_channel(const struct arena *arena, uint32_t i);
+struct object *object_channel(const struct arena *arena, uint32_t i);
 /* Removes each object's queue; the arena is coming to its end. */
 void object_remove_all(struct arena *arena);
 

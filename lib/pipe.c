@@ -63,6 +63,7 @@ attach(struct sysvmp_conn *c, const struct place *place, bool reads)
     h->bells[0] = place->gate + CHANNEL_RECEIVE;
     h->bells[1] = place->gate + CHANNEL_SEND;
     h->bells[2] = place->gate + CHANNEL_LOCK;
+    h->bells[3] = -1;
     channel->tells_eof = channel->tells_epipe = true;
     *(reads ? &c->in : &c->out) = channel;
     return channel_open(channel, &c->handle, h, MESSAGES_MAX,
@@ -75,7 +76,7 @@ make_direction(struct arena *arena, struct sysvmp_conn *reader,
     struct sysvmp_conn *writer)
 {
     struct place place;
-    int error = channel_create(arena, OBJECT_PIPE, 0, &place);
+    int error = channel_create(arena, OBJECT_PIPE, 0, false, &place);
 
     if (error < 0)
         return error;

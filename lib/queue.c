@@ -27,12 +27,22 @@ valid(const struct sysvmp_queue *q)
     return q != NULL && handle_valid(&q->handle, QUEUE_MAGIC);
 }
 
+static void
+give_up(struct handle *handle)
+{
+    struct sysvmp_queue *q = (struct sysvmp_queue *) handle;
+
+    channel_give_up_claims(&q->channel);
+}
+
 static int
 create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
 {
     struct handle *handle = &q->handle;
     struct holding *h = &handle->holding[0];
-    int error = channel_create(arena, OBJECT_QUEUE, limit, &h->place);
+    bool joinable = q->channel.claims != NULL;
+    int error =
+        channel_create(arena, OBJECT_QUEUE, limit, joinable, &h->place);
 
     if (error < 0)
         return error;
@@ -44,6 +54,9 @@ create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
     h->bells[0] = h->place.gate + CHANNEL_RECEIVE;
     h->bells[1] = h->place.gate + CHANNEL_SEND;
     h->bells[2] = h->place.gate + CHANNEL_LOCK;
+    h->bells[3] = joinable ? h->place.gate + CHANNEL_JOIN : -1;
+    if (joinable)
+        handle->give_up = give_up;
     error = channel_open(&q->channel, handle, h, limit, 0);
     if (error == 0)
         error = handle_hold(h);
@@ -55,6 +68,19 @@ create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
     handle->magic = QUEUE_MAGIC;
     handle_add(handle);
     return 0;
+}
+
+static bool
+prepare_claims(struct sysvmp_queue *q, unsigned flags)
+{
+    if ((flags & SYSVMP_JOINABLE) == 0)
+        return true;
+    q->channel.claims = calloc(1, sizeof(*q->channel.claims));
+    if (q->channel.claims == NULL)
+        return false;
+    q->channel.claims->users = 1;
+    q->channel.claims->channel = &q->channel;
+    return true;
 }
 
 int
@@ -69,21 +95,27 @@ sysvmp_queue_create(struct sysvmp_queue **out, size_t maxsize, unsigned flags)
     if (out == NULL)
         return error_return(-EINVAL);
     *out = NULL;
-    if ((flags & ~SYSVMP_EOF) != 0 || maxsize > (SIZE_MAX >> 1))
+    if ((flags & ~(SYSVMP_EOF | SYSVMP_JOINABLE)) != 0 ||
+        maxsize > (SIZE_MAX >> 1))
         return error_return(-EINVAL);
     q = calloc(1, sizeof(*q));
-    if (q == NULL)
+    if (q == NULL || !prepare_claims(q, flags)) {
+        free(q);
         return error_return(-ENOMEM);
+    }
     q->channel.tells_eof = (flags & SYSVMP_EOF) != 0;
     registry_lock();
     error = enter(&arena);
     if (error == 0)
         error = create_in(arena, q, maxsize < LIMIT_MAX ? maxsize : 0);
     registry_unlock();
-    if (error < 0)
+    if (error < 0) {
+        if (q->channel.claims != NULL)
+            claims_drop(q->channel.claims);
         free(q);
-    else
+    } else {
         *out = q;
+    }
     return error_return(error);
 }
 
@@ -165,6 +197,58 @@ sysvmp_queue_get_msg(struct sysvmp_queue *q, struct sysvmp_msg **out,
     return msg_receive(&q->channel, out, timeout_ms);
 }
 
+static int
+end_claim(struct sysvmp_queue *q, bool done)
+{
+    GUARDED;
+
+    if (!valid(q) || q->channel.claims == NULL)
+        return error_return(-EINVAL);
+    return error_return(channel_end_claim(&q->channel, CLAIM_NONE, done));
+}
+
+int
+sysvmp_queue_task_done(struct sysvmp_queue *q)
+{
+    return end_claim(q, true);
+}
+
+int
+sysvmp_queue_task_return(struct sysvmp_queue *q)
+{
+    return end_claim(q, false);
+}
+
+int
+sysvmp_queue_task_done_msg(struct sysvmp_queue *q, struct sysvmp_msg *m)
+{
+    if (!valid(q) || q->channel.claims == NULL)
+        return error_return(-EINVAL);
+    return msg_done(&q->channel, m);
+}
+
+int
+sysvmp_queue_redelivered(const struct sysvmp_queue *q)
+{
+    GUARDED;
+    bool redelivered;
+
+    if (!valid(q) || q->channel.claims == NULL)
+        return error_return(-EINVAL);
+    registry_lock();
+    redelivered = claims_redelivered(q->channel.claims);
+    registry_unlock();
+    return redelivered;
+}
+
+int
+sysvmp_queue_join(struct sysvmp_queue *q, int timeout_ms)
+{
+    if (!valid(q) || q->channel.claims == NULL || timeout_ms < SYSVMP_FOREVER)
+        return error_return(-EINVAL);
+    return error_return(channel_join(&q->channel, timeout_ms));
+}
+
 ssize_t
 sysvmp_queue_qsize(const struct sysvmp_queue *q)
 {
@@ -228,6 +312,10 @@ sysvmp_queue_destroy(struct sysvmp_queue *q)
     registry_lock();
     handle_release(&q->handle);
     handle_remove(&q->handle);
+    if (q->channel.claims != NULL) {
+        q->channel.claims->channel = NULL;
+        claims_drop(q->channel.claims);
+    }
     registry_unlock();
     free(q);
 }

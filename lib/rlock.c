@@ -30,24 +30,12 @@ valid(const struct sysvmp_rlock *lock)
     return lock != NULL && handle_valid(&lock->mutex.handle, RLOCK_MAGIC);
 }
 
-/* A number for this thread that no other of this process ever has. */
-static uint64_t
-this_thread(void)
-{
-    static _Atomic uint64_t last;
-    static _Thread_local uint64_t mine;
-
-    if (mine == 0)
-        mine = own_add(&last, 1) + 1;
-    return mine;
-}
-
 static bool
 held_by_this_thread(const struct sysvmp_rlock *lock)
 {
     return mutex_mine(&lock->mutex) &&
         own_load(&lock->holder) == own_peek(&self.me) &&
-        own_load(&lock->thread) == this_thread();
+        own_load(&lock->thread) == self_thread();
 }
 
 int
@@ -89,7 +77,7 @@ sysvmp_rlock_acquire(struct sysvmp_rlock *lock, int timeout_ms)
     result = mutex_acquire(&lock->mutex, timeout_ms);
     if (result >= 0) {
         lock->depth = 1;
-        own_store(&lock->thread, this_thread());
+        own_store(&lock->thread, self_thread());
         own_store(&lock->holder, own_peek(&self.me));
     }
     return error_return(result);

@@ -36,4 +36,7 @@ struct self {
 
 extern struct self self;
 
+/* A number for this thread that no other of this process ever has. */
+uint64_t self_thread(void);
+
 #endif /* SYSVMP_SELF_H */

@@ -637,7 +637,8 @@ size_t sysvmp_msg_len(const struct sysvmp_msg *m);
 /*
  * As sysvmp_queue_put() and sysvmp_conn_send(), without copying.  After 0 the
  * message is theirs, and m is freed; else it is still ours.  -EBADF, also when
- * it is another process's.
+ * it is another process's; -EINVAL, also when it is from a joinable queue, and
+ * so to be done.
  */
 SYSVMP_MUST_CHECK int sysvmp_queue_put_msg(struct sysvmp_queue *q,
     struct sysvmp_msg *m, int timeout_ms);

@@ -235,7 +235,7 @@ add_channel(struct table *table, const struct view_object *object,
     int gate = BLOCK_GATES + object->slot;
     int receivers = 0, senders = 0;
 
-    if (object->slots == CHANNEL_SLOTS) {
+    if (object->slots >= CHANNEL_SLOTS) {
         receivers = view_sleepers(set, gate + CHANNEL_RECEIVE);
         senders = view_sleepers(set, gate + CHANNEL_SEND);
     }
