@@ -222,7 +222,9 @@ add_depth(struct table *table, const struct view_object *object,
         table_none(table, "?");
         return;
     }
-    sums->bytes += state.bytes;
+    sums->bytes += state.bytes; /* the list is in the segment, counted there */
+    state.messages += object->messages;
+    state.bytes += object->bytes;
     table_number(table, (uint64_t) queue.id);
     table_number(table, state.messages);
     table_number(table, state.bytes);

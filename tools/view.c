@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "directory.h"
+#include "list.h"
 #include "view.h"
 
 union semun {
@@ -212,6 +213,14 @@ check_slots(struct view_object *object)
     object->slot = object->slots = 0;
 }
 
+/* Of one moment or another. */
+static void
+view_list(const struct list_words *words, struct view_object *object)
+{
+    object->messages = list_count(words);
+    object->bytes = list_bytes(words);
+}
+
 void
 view_object(const struct view *view, uint32_t index,
     struct view_object *object)
@@ -231,6 +240,8 @@ view_object(const struct view *view, uint32_t index,
     };
     if (object->kind == OBJECT_LOCK || object->kind == OBJECT_RLOCK)
         object->owner = shm_load(&entry->lock.owner);
+    else
+        view_list(&entry->channel.list, object);
     check_slots(object);
 }
 

@@ -63,6 +63,7 @@ struct view_object {
     key_t key;
     int queue;
     uint64_t owner; /* of a lock: its owner id, or 0 */
+    uint64_t messages, bytes; /* of a channel: in shared memory */
 };
 
 uint32_t view_objects(const struct view *view);
