@@ -42,7 +42,7 @@ grown(void *array, size_t n, size_t size)
     return array;
 }
 
-struct list {
+struct part_list {
     struct listed *listed;
     size_t n;
 };
@@ -50,7 +50,7 @@ struct list {
 static void
 note(key_t key, pid_t creator, void *arg)
 {
-    struct list *list = arg;
+    struct part_list *list = arg;
 
     for (size_t i = 0; i < list->n; i++)
         if (list->listed[i].key == key && list->listed[i].creator == creator)
@@ -62,7 +62,7 @@ note(key_t key, pid_t creator, void *arg)
 struct listed *
 view_listed(size_t *n)
 {
-    struct list list = { NULL, 0 };
+    struct part_list list = { NULL, 0 };
 
     directory_each(note, &list);
     *n = list.n;
