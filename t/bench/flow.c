@@ -97,7 +97,8 @@ flow_whole(const struct flow_end *end, long long length)
 }
 
 unsigned
-flow_share(const struct flow_shape *shape, unsigned connections, unsigned least)
+flow_share(const struct flow_shape *shape, unsigned connections,
+    unsigned least)
 {
     unsigned each = shape->depth / connections;
 

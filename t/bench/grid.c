@@ -15,7 +15,7 @@
 
 #define GRID_ROWS   (GRID_SIZES * GRID_SHAPES)
 #define GRID_ROUNDS 5
-#define GRID_PART   3
+#define GRID_PART   2
 
 static const struct {
     const char *name;

@@ -31,7 +31,7 @@ struct experiment {
     int rounds;                 /* at most; 0: as many as asked for */
     const char *metrics[MAX_METRICS];
     struct subject subjects[MAX_SUBJECTS + 1];
-    int part;                   /* each cell has 1 / part of the time; 0: all */
+    int part;                   /* a cell has 1 / part of the time; 0: all */
     struct flow_shape flow;     /* size 0: it is none */
 };
 

@@ -7,29 +7,34 @@
 base = ARG1
 tsv = base . ".tsv"
 set datafile separator "\t"
-set datafile missing "-"
 
-# Columns of the file.
-peer = 2; size = 3; senders = 4; receivers = 5; rate = 11
+# Ours are drawn last, over the others.
+peers = "ring sysv posix-mq pipe(2) socketpair boost zeromq nng"
+peers = peers . " cpython-queue cpython-pipe sysvmp-msg sysvmp"
+letters = "rvqpsBZnQPMS"
+colours = "#999999 #1b9e77 #66a61e #7570b3 #377eb8 #e6ab02 #d95f02 #a6761d"
+colours = colours . " #f781bf #984ea3 #e41a1c #000000"
 
-peers = "sysvmp sysvmp-msg sysv posix-mq pipe(2) socketpair boost zeromq nng"
-peers = peers . " cpython-queue cpython-pipe ring"
-letters = "SMvqpsBZnQPr"
+# What has a figure in one shape: of the grid alone, as others have messages of
+# 64 bytes, too.  gnuplot itself would not join points with others between.
+chosen(s, r, condition, what) = sprintf("awk -F'\t' '$1 ~ /^size-/ && \
+    $4 == %d && $5 == %d && $11 != \"-\" && %s { print %s }' '%s'", \
+    s, r, condition, what, tsv)
+points(p, s, r) = "< " . chosen(s, r, "$2 == \"" . p . "\"", "$3 \"\t\" $11")
+found(s, r) = " " . system(chosen(s, r, "1", "$2") . " | tr '\n' ' '") . " "
 
-# The rows of the grid alone: others have messages of 64 bytes, too.
-is_grid(name) = name[1:5] eq "size-"
-bytes(p, s, r) = is_grid(strcol(1)) && strcol(peer) eq p && \
-    column(senders) == s && column(receivers) == r ? column(size) : NaN
+# Those in the order of peers; the place of one there.
+pick(all, i) = i > words(peers) ? "" : (strstrt(all, " " . word(peers, i) \
+    . " ") > 0 ? word(peers, i) . " " : "") . pick(all, i + 1)
+place(p) = sum [i=1:words(peers)] (word(peers, i) eq p ? i : 0)
+is_ours(p) = p[1:6] eq "sysvmp"
 
 set logscale xy
 set xtics ("16 B" 16, "64 B" 64, "1 KiB" 1024, "64 KiB" 65536, \
     "1 MiB" 1048576, "64 MiB" 67108864)
 set xrange [8:134217728]
-set xlabel "size of a message"
+set yrange [0.2:20000]
 set ylabel "MB/s"
-set grid
-
-picture(s, r) = sprintf("%d to %d", s, r)
 
 do for [kind in "svg png"] {
     if (kind eq "svg") {
@@ -39,22 +44,29 @@ do for [kind in "svg png"] {
     }
     set output base . "." . kind
     set multiplot layout 2,2
-    set key bottom right font ",9"
+    set grid
+    set key on bottom right opaque font ",10" spacing 0.8
     do for [shape in "1:1 4:1 1:4 4:4"] {
         s = int(shape[1:1]); r = int(shape[3:3])
-        set title picture(s, r)
-        plot for [i=1:words(peers)] tsv \
-            using (bytes(word(peers, i), s, r)):rate \
-            with linespoints lw (i <= 2 ? 3 : 1) pt i title word(peers, i)
+        set title sprintf("%d to %d", s, r)
+        here = pick(found(s, r), 1)
+        if (here ne "") {
+            plot for [p in here] points(p, s, r) \
+                with linespoints lc rgb word(colours, place(p)) pt place(p) \
+                lw (is_ours(p) ? 3 : 1) title p
+        }
+        set key off
     }
     unset multiplot
 }
 
 set terminal dumb 79 36
 set output base . ".txt"
-set title "1 to 1"
-set xlabel ""
-set key outside bottom center maxrows 3
+set title "rate over size, 1 to 1"
+set key on outside bottom center maxrows 3
 unset grid
-plot for [i=1:words(peers)] tsv using (bytes(word(peers, i), 1, 1)):rate \
-    with points pt letters[i:i] title word(peers, i)
+here = pick(found(1, 1), 1)
+if (here ne "") {
+    plot for [p in here] points(p, 1, 1) \
+        with points pt letters[place(p):place(p)] title p
+}
