@@ -188,9 +188,9 @@ def flow_sender(flow, index, put):
     while seq < least or not stop.value:
         put((seq << 8 | index).to_bytes(HEAD, "little") + filling[seq & 1])
         seq += 1
+        flow.sent[index] = seq
         if seq % look == 0:
-            flow.look_under_way(index, seq)
-    flow.sent[index] = seq
+            flow.look_under_way()
     flow.sent_sum[index] = seq * (seq - 1) // 2
 
 
@@ -238,8 +238,7 @@ class Flow:
         self.begin = ctx.RawArray("Q", self.receivers)
         self.end = ctx.RawArray("Q", self.receivers)
 
-    def look_under_way(self, index, seq):
-        self.sent[index] = seq
+    def look_under_way(self):
         under_way = sum(self.sent) - sum(self.received)
         if under_way > self.most.value:
             self.most.value = under_way

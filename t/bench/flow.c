@@ -171,14 +171,12 @@ tally_sum(const struct tally *tallies, unsigned n)
 
 /* The receivers are looked at last: rather too few than too many. */
 static void
-look_under_way(const struct flow *flow, struct tally *self, uint64_t seq)
+look_under_way(const struct flow *flow, struct tally *self)
 {
     struct flow_board *board = flow->board;
-    uint64_t sent, received;
+    uint64_t sent = tally_sum(board->sender, flow->shape.senders);
+    uint64_t received = tally_sum(board->receiver, flow->shape.receivers);
 
-    atomic_store_explicit(&self->n, seq, memory_order_relaxed);
-    sent = tally_sum(board->sender, flow->shape.senders);
-    received = tally_sum(board->receiver, flow->shape.receivers);
     if (sent > received && sent - received > self->most)
         self->most = sent - received;
 }
@@ -204,8 +202,9 @@ sender_main(const struct flow *flow, unsigned index)
         if (!carrier->send(&end, room))
             fail("send failed");
         sum += seq;
+        atomic_store_explicit(&self->n, seq + 1, memory_order_relaxed);
         if (seq % look == look - 1)
-            look_under_way(flow, self, seq + 1);
+            look_under_way(flow, self);
     }
     if (carrier->flush != NULL && !carrier->flush(&end))
         fail("send failed");
