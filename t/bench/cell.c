@@ -50,7 +50,7 @@ sleep_ms(unsigned ms)
     nanosleep(&span, NULL);
 }
 
-static void
+void
 pin(int cpu)
 {
     cpu_set_t set;
@@ -129,13 +129,20 @@ sides_run(struct cell *cell, side_fn *a, side_fn *b, void *arg)
 int
 cell_main(const struct cell_entry *entries, int argc, char **argv)
 {
-    struct cell cell;
+    struct cell cell = { .board = NULL };
 
-    if (argc != 6)
-        fail("usage: %s ROW SUBJECT CPU-A CPU-B MS", argv[0]);
+    if (argc != 6 && argc != 10)
+        fail("usage: %s ROW SUBJECT CPU-A CPU-B MS"
+            " [SIZE SENDERS RECEIVERS DEPTH]", argv[0]);
     cell.cpu[0] = atoi(argv[3]);
     cell.cpu[1] = atoi(argv[4]);
     cell.ms = (unsigned)atoi(argv[5]);
+    if (argc == 10) {
+        cell.shape.size = strtoul(argv[6], NULL, 10);
+        cell.shape.senders = (unsigned)atoi(argv[7]);
+        cell.shape.receivers = (unsigned)atoi(argv[8]);
+        cell.shape.depth = (unsigned)atoi(argv[9]);
+    }
     cell.board = mmap(NULL, sizeof(*cell.board), PROT_READ | PROT_WRITE,
         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (cell.board == MAP_FAILED)

@@ -3,9 +3,11 @@
  * cell.h: what all measuring programs of the bench have in common.
  *
  * A cell is one subject measured once for one row, in a process of its own
- * that the driver (run.c) starts as PROGRAM ROW SUBJECT CPU-A CPU-B MS. It
- * prints lines of "metric value" and ends with 0, or says what went wrong
- * and ends with another code: a lost message fails the cell.
+ * that the driver (run.c) starts as PROGRAM ROW SUBJECT CPU-A CPU-B MS, and
+ * for a flow of messages SIZE SENDERS RECEIVERS DEPTH. It prints lines of
+ * "metric value" and ends with 0, or says what went wrong and ends with
+ * another code: a lost message fails the cell. What a subject can't do at all
+ * ends with CELL_CANNOT, after a line "cannot" and the reason.
  */
 #ifndef BENCH_CELL_H
 #define BENCH_CELL_H
@@ -15,6 +17,10 @@
 #include <stdint.h>
 #include <stdnoreturn.h>
 #include <sys/types.h>
+
+#include "flow.h"
+
+#define CELL_CANNOT 77
 
 /*
  * The measuring loops take the subject's operations as functions; inlined,
@@ -45,6 +51,7 @@ struct board {
 struct cell {
     int cpu[2];
     unsigned ms;
+    struct flow_shape shape;    /* of a flow */
     struct board *board;
 };
 
@@ -68,6 +75,9 @@ bool sides_run(struct cell *cell, side_fn *a, side_fn *b, void *arg);
 
 /* fork(), but the child is killed when its parent ends before it. */
 pid_t fork_side(void);
+
+/* From now on this process runs on that CPU alone. */
+void pin(int cpu);
 
 uint64_t now_ns(void);
 noreturn void fail(const char *format, ...)

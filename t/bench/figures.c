@@ -11,18 +11,27 @@
 
 #include "figures.h"
 
-static double
-metric_parse(const char *text, const char *metric)
+/* The line that begins so, behind that word. */
+static const char *
+line_find(const char *text, const char *word)
 {
-    size_t length = strlen(metric);
+    size_t length = strlen(word);
 
     while (text != NULL && *text != '\0') {
-        if (strncmp(text, metric, length) == 0 && text[length] == ' ')
-            return strtod(text + length, NULL);
+        if (strncmp(text, word, length) == 0 && text[length] == ' ')
+            return text + length + 1;
         text = strchr(text, '\n');
         text = text == NULL ? NULL : text + 1;
     }
-    return NAN;
+    return NULL;
+}
+
+static double
+metric_parse(const char *text, const char *metric)
+{
+    const char *at = line_find(text, metric);
+
+    return at == NULL ? NAN : strtod(at, NULL);
 }
 
 void
@@ -31,9 +40,14 @@ figures_add(struct results *results, int subject, enum outcome outcome,
 {
     const char *const *metrics = results->experiment->metrics;
     struct samples *s = &results->samples[subject];
+    const char *reason;
 
     if (s->rounds == 0 || outcome > s->outcome)
         s->outcome = outcome;
+    reason = line_find(text, outcome == CANNOT ? "cannot" : "note");
+    if (reason != NULL)
+        snprintf(s->reason, sizeof(s->reason), "%.*s",
+            (int)strcspn(reason, "\n"), reason);
     for (int m = 0; m < MAX_METRICS && metrics[m] != NULL; m++)
         s->value[m][s->rounds] = metric_parse(text, metrics[m]);
     s->rounds++;
@@ -71,29 +85,35 @@ median(const double *values, int n)
     return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
 }
 
-/* Of a line of ours there is no ratio: the spread is that of the values. */
+static void
+spread(const double *values, int n, double *low, double *high)
+{
+    double sorted[MAX_ROUNDS];
+
+    n = sort(sorted, values, n);
+    *low = n == 0 ? NAN : sorted[0];
+    *high = n == 0 ? NAN : sorted[n - 1];
+}
+
 static void
 ratios(struct figure *f, const double *ours, const double *peer, int n)
 {
-    double ratio[MAX_ROUNDS] = { 0 }, sorted[MAX_ROUNDS];
+    double ratio[MAX_ROUNDS] = { 0 };
 
     for (int i = 0; i < n; i++)
-        ratio[i] = ours[i] / (ours == peer ? 1 : peer[i]);
-    if (ours != peer)
-        f->ratio = median(ratio, n);
-    n = sort(sorted, ratio, n);
-    f->low = n == 0 ? NAN : sorted[0];
-    f->high = n == 0 ? NAN : sorted[n - 1];
+        ratio[i] = ours[i] / peer[i];
+    f->ratio = median(ratio, n);
+    spread(ratio, n, &f->ratio_low, &f->ratio_high);
 }
 
+/* -1: there is no such metric. */
 static int
 metric_index(const struct experiment *experiment, const char *metric)
 {
-    int m = 0;
-
-    while (strcmp(experiment->metrics[m], metric) != 0)
-        m++;
-    return m;
+    for (int m = 0; m < MAX_METRICS && experiment->metrics[m] != NULL; m++)
+        if (strcmp(experiment->metrics[m], metric) == 0)
+            return m;
+    return -1;
 }
 
 static double
@@ -101,7 +121,8 @@ subject_median(const struct results *results, int subject, int metric)
 {
     const struct samples *s = &results->samples[subject];
 
-    return s->outcome == DONE ? median(s->value[metric], s->rounds) : NAN;
+    return s->outcome == DONE && metric >= 0
+        ? median(s->value[metric], s->rounds) : NAN;
 }
 
 /* Whether the target is for the subject, alone or as one of several. */
@@ -174,15 +195,22 @@ void
 figures_make(struct figure *f, const struct row *row,
     const struct results *results, int subject)
 {
-    int metric = metric_index(results->experiment, row->metric);
+    const struct experiment *e = results->experiment;
+    int metric = metric_index(e, row->metric);
     const struct samples *ours = &results->samples[0];
     const struct samples *s = &results->samples[subject];
 
-    f->subject = &results->experiment->subjects[subject];
+    f->subject = &e->subjects[subject];
     f->outcome = s->outcome;
+    f->reason = s->reason;
+    f->rounds = s->outcome == DONE ? s->rounds : 0;
     f->value = subject_median(results, subject, metric);
-    f->ratio = f->low = f->high = NAN;
-    if (ours->outcome == DONE && s->outcome == DONE)
+    f->mbps = subject_median(results, subject, metric_index(e, "mbps"));
+    f->depth = subject_median(results, subject, metric_index(e, "depth"));
+    f->ratio = f->ratio_low = f->ratio_high = f->low = f->high = NAN;
+    if (s->outcome == DONE)
+        spread(s->value[metric], s->rounds, &f->low, &f->high);
+    if (s != ours && ours->outcome == DONE && s->outcome == DONE)
         ratios(f, ours->value[metric], s->value[metric], s->rounds);
     f->floor = floor_value(row, results, metric);
     f->target = target_find(row, results, subject, metric);

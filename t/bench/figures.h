@@ -12,6 +12,7 @@
 struct samples {
     enum outcome outcome;       /* the worst of all rounds */
     int rounds;
+    char reason[64];            /* what can't be done, or not in full */
     double value[MAX_METRICS][MAX_ROUNDS];      /* NAN: not reported */
 };
 
@@ -30,8 +31,14 @@ struct figure {
     enum outcome outcome;
     double value;               /* median */
     double ratio;               /* ours / this one, median of the rounds */
-    double low;                 /* the spread: of the ratio; for ours, */
-    double high;                /* which has none, of the value */
+    double ratio_low;           /* its spread; of ours there is none */
+    double ratio_high;
+    double low;                 /* the spread of the value */
+    double high;
+    double mbps;                /* of a flow: 10^6 bytes a second */
+    double depth;               /* ... messages under way */
+    int rounds;
+    const char *reason;         /* as in the samples; may be empty */
     double floor;
     const struct target *target;        /* NULL: none */
     bool reached;

@@ -122,8 +122,8 @@ message_pong(struct side *self, void *channel, message_op *send,
 }
 
 /* The side that timed it is the given one. */
-static inline void
-message_report(const struct board *board, unsigned timed)
+static inline double
+message_ns(const struct board *board, unsigned timed)
 {
     const struct side *s = &board->side[timed];
 
@@ -131,8 +131,13 @@ message_report(const struct board *board, unsigned timed)
         fail("%llu sent, %llu received",
             (unsigned long long)board->side[0].n,
             (unsigned long long)board->side[1].n);
-    printf("ns %.2f\n",
-        (double)(s->end - s->begin) / (double)(s->n - MESSAGE_WARM_UP));
+    return (double)(s->end - s->begin) / (double)(s->n - MESSAGE_WARM_UP);
+}
+
+static inline void
+message_report(const struct board *board, unsigned timed)
+{
+    printf("ns %.2f\n", message_ns(board, timed));
 }
 
 #endif /* BENCH_MESSAGE_H */

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <sysvmp.h>
 
+#include "carry-ours.h"
+#include "flow-cell.h"
+#include "handover.h"
 #include "idle.h"
 #include "lock.h"
 #include "message.h"
@@ -109,6 +112,25 @@ queue(struct cell *cell)
         fail("a process failed");
     message_report(cell->board, 1);
     sysvmp_queue_destroy(q);
+}
+
+/* Queues of all sizes and shapes */
+static void
+flow_queue(struct cell *cell)
+{
+    flow_measure(cell, &carry_queue);
+}
+
+static void
+flow_many(struct cell *cell)
+{
+    flow_measure(cell, &carry_many);
+}
+
+static void
+flow_msg(struct cell *cell)
+{
+    flow_measure(cell, &carry_msg);
 }
 
 /* Pipe */
@@ -266,6 +288,10 @@ static const struct cell_entry entries[] = {
     { "lock-1", "sysvmp", lock_1 },
     { "lock-2", "sysvmp", lock_2 },
     { "queue", "sysvmp", queue },
+    { "flow", "sysvmp", flow_queue },
+    { "flow", "sysvmp-many", flow_many },
+    { "flow", "sysvmp-msg", flow_msg },
+    { "handover", "sysvmp", handover_measure },
     { "pipe-2cpu", "sysvmp", pipe_2cpu },
     { "pipe-1cpu", "sysvmp", pipe_1cpu },
     { "process", "sysvmp", process },

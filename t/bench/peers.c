@@ -5,7 +5,39 @@
  */
 #include <stddef.h>
 
+#include "carry.h"
+#include "flow-cell.h"
 #include "peers.h"
+
+static void
+flow_sysv(struct cell *cell)
+{
+    flow_measure(cell, &carry_sysv);
+}
+
+static void
+flow_mq(struct cell *cell)
+{
+    flow_measure(cell, &carry_mq);
+}
+
+static void
+flow_pipe(struct cell *cell)
+{
+    flow_measure(cell, &carry_pipe);
+}
+
+static void
+flow_socketpair(struct cell *cell)
+{
+    flow_measure(cell, &carry_socketpair);
+}
+
+static void
+flow_ring(struct cell *cell)
+{
+    flow_measure(cell, &carry_ring);
+}
 
 static const struct cell_entry entries[] = {
     { "lock-1", "pthread", lock_1_pthread },
@@ -23,6 +55,12 @@ static const struct cell_entry entries[] = {
     { "pipe-1cpu", "sysv", pipe_1cpu_sysv },
     { "pipe-1cpu", "pipe(2)", pipe_1cpu_pipe },
     { "pipe-1cpu", "socketpair", pipe_1cpu_socketpair },
+    { "flow", "sysv", flow_sysv },
+    { "flow", "posix-mq", flow_mq },
+    { "flow", "pipe(2)", flow_pipe },
+    { "flow", "socketpair", flow_socketpair },
+    { "flow", "ring", flow_ring },
+    { "handover", "sysv-spin", handover_spin },
     { "process", "bare-fork", process_fork },
     { "idle", "sysv", idle_sysv },
     { NULL, NULL, NULL }

@@ -13,7 +13,7 @@ cell_fn lock_1_cas;
 /* peer-sysv.c */
 cell_fn queue_sysv;
 cell_fn pipe_2cpu_sysv, pipe_1cpu_sysv;
-cell_fn pipe_2cpu_spin;
+cell_fn pipe_2cpu_spin, handover_spin;
 
 /* peer-fd.c */
 cell_fn queue_pipe;

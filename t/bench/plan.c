@@ -10,38 +10,49 @@
  * any object exists, and in one that is not linked with the library.
  */
 #include <stddef.h>
+#include <string.h>
 
+#include "grid.h"
 #include "plan.h"
 
-const struct experiment plan_experiments[] = {
-    { "lock-1", 1, 0, { "ns" }, {
+static const struct experiment experiments[] = {
+    { "lock-1", 1, 0, { "ns" }, .subjects = {
         { "sysvmp", OURS }, { "pthread", PEERS }, { "semop", PEERS },
-        { "cas", PEERS }, { "cpython-with", CPYTHON },
+        { "apr-sysvsem", APR }, { "cas", PEERS }, { "cpython-with", CPYTHON },
         { "cpython-calls", CPYTHON } } },
-    { "lock-2", 2, 0, { "ns", "share" }, {
+    { "lock-2", 2, 0, { "ns", "share" }, .subjects = {
         { "sysvmp", OURS }, { "pthread", PEERS }, { "semop", PEERS },
-        { "cas-alone", PEERS }, { "cpython-with", CPYTHON },
-        { "cpython-calls", CPYTHON } } },
-    { "queue", 2, 0, { "ns" }, {
+        { "apr-sysvsem", APR }, { "cas-alone", PEERS },
+        { "cpython-with", CPYTHON }, { "cpython-calls", CPYTHON } } },
+    { "queue", 2, 0, { "ns" }, .subjects = {
         { "sysvmp", OURS }, { "sysv", PEERS }, { "pipe(2)", PEERS },
         { "cpython-queue", CPYTHON }, { "cpython-simple", CPYTHON } } },
-    { "pipe-2cpu", 2, 0, { "ns" }, {
+    { "pipe-2cpu", 2, 0, { "ns" }, .subjects = {
         { "sysvmp", OURS }, { "sysv", PEERS }, { "sysv-spin", PEERS },
         { "pipe(2)", PEERS }, { "socketpair", PEERS },
         { "cpython", CPYTHON } } },
-    { "pipe-1cpu", 1, 0, { "ns" }, {
+    { "pipe-1cpu", 1, 0, { "ns" }, .subjects = {
         { "sysvmp", OURS }, { "sysv", PEERS }, { "pipe(2)", PEERS },
         { "socketpair", PEERS }, { "cpython", CPYTHON } } },
-    { "process", 1, 0, { "us" }, {
+    { "process", 1, 0, { "us" }, .subjects = {
         { "sysvmp", OURS }, { "fork", OURS }, { "bare-fork", PEERS },
         { "cpython", CPYTHON } } },
+    { "batch", 2, 0, { "ns", "mbps", "depth" }, .subjects = {
+        { "sysvmp-many", OURS }, { "sysvmp", OURS }, { "ring", PEERS },
+        { "sysv", PEERS }, { "posix-mq", PEERS }, { "boost", BOOST },
+        { "zeromq", ZEROMQ }, { "nng", NNG } },
+        .flow = { 64, 1, 1, 128 } },
+    { "handover", 2, 0, { "us-4k", "us-64k", "us-1m", "us-64m", "growth" },
+        .subjects = {
+        { "sysvmp", OURS }, { "sysv-spin", PEERS } } },
     { "idle", 1, 1, { "queue-ticks", "queue-switches", "lock-ticks",
-        "lock-switches", "pipe-ticks", "pipe-switches" }, {
+        "lock-switches", "pipe-ticks", "pipe-switches" },
+        .subjects = {
         { "sysvmp", OURS }, { "sysv", PEERS } } },
     { .name = NULL }
 };
 
-const struct row plan_rows[] = {
+static const struct row rows[] = {
     { "lock-1", "lock, uncontended, acquire + release",
         "lock-1", "ns", "ns", "cas", {
         { "pthread", RATIO_AT_MOST, 0.7 },
@@ -63,6 +74,25 @@ const struct row plan_rows[] = {
     { "pipe-1cpu", "pipe 64 B, there and back, 1 CPU",
         "pipe-1cpu", "ns", "ns", "sysv", {
         { "sysv", RATIO_AT_MOST, 1.25 } } },
+    { "batch", "queue 64 B, 64 with each call, 1 to 1, depth 128, a message",
+        "batch", "ns", "ns", "ring", {
+        { "boost", RATIO_AT_MOST, 0.5 },
+        { "zeromq", RATIO_AT_MOST, 0.3 } } },
+    { "handover-4k", "4 KiB handed over without a copy, not touched",
+        "handover", "us-4k", "us", "sysv-spin", {
+        { "sysvmp", VALUE_AT_MOST, 10 } } },
+    { "handover-64k", "64 KiB handed over without a copy, not touched",
+        "handover", "us-64k", "us", "sysv-spin", {
+        { "sysvmp", VALUE_AT_MOST, 10 } } },
+    { "handover-1m", "1 MiB handed over without a copy, not touched",
+        "handover", "us-1m", "us", "sysv-spin", {
+        { "sysvmp", VALUE_AT_MOST, 10 } } },
+    { "handover-64m", "64 MiB handed over without a copy, not touched",
+        "handover", "us-64m", "us", "sysv-spin", {
+        { "sysvmp", VALUE_AT_MOST, 10 } } },
+    { "handover-growth", "64 MiB handed over, compared with 4 KiB",
+        "handover", "growth", "times", NULL, {
+        { "sysvmp", VALUE_AT_MOST, 2 } } },
     { "process", "process, start + join",
         "process", "us", "us", "bare-fork", {
         { "fork", RATIO_AT_MOST, 1.25 },
@@ -87,3 +117,20 @@ const struct row plan_rows[] = {
         { "sysvmp", VALUE_AT_MOST, 2 } } },
     { .name = NULL }
 };
+
+const struct row *
+plan_row(int index)
+{
+    int own = sizeof(rows) / sizeof(*rows) - 1;
+
+    return index < own ? &rows[index] : grid_row(index - own);
+}
+
+const struct experiment *
+plan_experiment(const struct row *row)
+{
+    for (const struct experiment *e = experiments; e->name != NULL; e++)
+        if (strcmp(e->name, row->experiment) == 0)
+            return e;
+    return grid_experiment(row);
+}

@@ -4,17 +4,21 @@
  *
  * An experiment is a list of subjects that are measured in turn, round after
  * round; the first is always ours. A row is one metric of an experiment, as
- * it is printed, with its targets.
+ * it is printed, with its targets.  What is the same for many sizes and shapes
+ * is not written down but made: grid.c.
  */
 #ifndef BENCH_PLAN_H
 #define BENCH_PLAN_H
 
-#define MAX_SUBJECTS 7
+#include "flow.h"
+
+#define MAX_SUBJECTS 13
 #define MAX_METRICS  6
 #define MAX_TARGETS  3
 #define MAX_ROUNDS   99
 
-enum program { OURS, PEERS, CPYTHON };
+/* In the order of their files, in start.c. */
+enum program { OURS, PEERS, CPYTHON, APR, BOOST, NNG, ZEROMQ };
 
 struct subject {
     const char *name;
@@ -24,9 +28,11 @@ struct subject {
 struct experiment {
     const char *name;
     int cpus;                   /* how many it needs */
-    int rounds;                 /* 0: as many as asked for */
+    int rounds;                 /* at most; 0: as many as asked for */
     const char *metrics[MAX_METRICS];
     struct subject subjects[MAX_SUBJECTS + 1];
+    int part;                   /* a cell has 1 / part of the time; 0: all */
+    struct flow_shape flow;     /* size 0: it is none */
 };
 
 enum judge {
@@ -56,7 +62,8 @@ struct row {
     struct target targets[MAX_TARGETS];
 };
 
-extern const struct experiment plan_experiments[];      /* to name NULL */
-extern const struct row plan_rows[];                    /* to name NULL */
+/* The rows in their order, from 0 to NULL; the experiment of a row. */
+const struct row *plan_row(int index);
+const struct experiment *plan_experiment(const struct row *row);
 
 #endif /* BENCH_PLAN_H */

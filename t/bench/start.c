@@ -12,15 +12,18 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cell.h"
 #include "start.h"
 
-#define CELL_TIMEOUT_MS 60000
+#define CELL_TIMEOUT_MS    60000
+#define CODE_NOT_INSTALLED 127
 
 static int
 write_file(const char *path, const char *text)
@@ -92,28 +95,65 @@ start_space_text(enum space space)
     return text[space];
 }
 
+#define MAX_ARGUMENTS 12
+#define NUMBER_SIZE   24
+
+/* Numbers are added as text; the last place stays NULL. */
+struct arguments {
+    const char *at[MAX_ARGUMENTS + 1];
+    char number[MAX_ARGUMENTS][NUMBER_SIZE];
+    int n;
+};
+
 static void
-exec_cell(const struct setup *setup, const char *row,
-    const struct subject *subject)
+add_number(struct arguments *a, unsigned long value)
 {
-    static const char *const files[] = { "ours", "peers", "cpython.py" };
-    enum program program = subject == NULL ? CPYTHON : subject->program;
-    char path[PATH_MAX], a[16], b[16], ms[16];
+    snprintf(a->number[a->n], NUMBER_SIZE, "%lu", value);
+    a->at[a->n] = a->number[a->n];
+    a->n++;
+}
+
+static noreturn void
+exec_program(const struct setup *setup, enum program program,
+    struct arguments *a)
+{
+    static const char *const files[] = { "ours", "peers", "cpython.py",
+        "peer-apr", "peer-boost", "peer-nng", "peer-zmq" };
+    static char path[PATH_MAX];
+    char **argv = (char **)(uintptr_t)a->at;
 
     snprintf(path, sizeof(path), "%s/%s",
         program == CPYTHON ? setup->scripts : setup->programs,
         files[program]);
-    snprintf(a, sizeof(a), "%d", setup->cpu[0]);
-    snprintf(b, sizeof(b), "%d", setup->cpu[1]);
-    snprintf(ms, sizeof(ms), "%d", setup->ms);
-    if (subject == NULL)
-        execlp("python3", "python3", path, row, (char *)NULL);
-    else if (program == CPYTHON)
-        execlp("python3", "python3", path, row, subject->name, a, b, ms,
-            (char *)NULL);
+    a->at[0] = "python3";
+    a->at[1] = path;
+    if (program == CPYTHON)
+        execvp("python3", argv);
     else
-        execl(path, path, row, subject->name, a, b, ms, (char *)NULL);
-    _exit(errno == ENOENT && program == CPYTHON ? 127 : 126);
+        execv(path, argv + 1);
+    _exit(errno == ENOENT && program != OURS && program != PEERS
+        ? CODE_NOT_INSTALLED : 126);
+}
+
+static noreturn void
+exec_cell(const struct setup *setup, const struct experiment *e,
+    const struct subject *subject)
+{
+    struct arguments a = { .n = 4 };
+
+    a.at[2] = e->flow.size == 0 ? e->name : "flow";
+    a.at[3] = subject->name;
+    add_number(&a, (unsigned long)setup->cpu[0]);
+    add_number(&a, (unsigned long)setup->cpu[1]);
+    add_number(&a, (unsigned long)(setup->ms
+        / (e->part == 0 ? 1 : e->part)));
+    if (e->flow.size != 0) {
+        add_number(&a, e->flow.size);
+        add_number(&a, e->flow.senders);
+        add_number(&a, e->flow.receivers);
+        add_number(&a, e->flow.depth);
+    }
+    exec_program(setup, subject->program, &a);
 }
 
 /* To the end of file, which comes when the last process of the cell ends. */
@@ -146,15 +186,18 @@ cell_outcome(pid_t pid)
 
     if (waitpid(pid, &status, 0) != pid)
         return FAILED;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+    if (WIFEXITED(status) && WEXITSTATUS(status) == CODE_NOT_INSTALLED)
         return NOT_INSTALLED;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == CELL_CANNOT)
+        return CANNOT;
     return status == 0 ? DONE : FAILED;
 }
 
 enum outcome
-start_cell(const struct setup *setup, const char *row,
+start_cell(const struct setup *setup, const struct experiment *experiment,
     const struct subject *subject, char *buf, size_t size)
 {
+    struct arguments version = { .at = { [2] = "version" }, .n = 3 };
     int fd[2];
     pid_t pid;
 
@@ -165,9 +208,11 @@ start_cell(const struct setup *setup, const char *row,
     if (pid == 0) {
         setpgid(0, 0);
         dup2(fd[1], STDOUT_FILENO);
-        if (enter_space(setup->space) == 0)
-            exec_cell(setup, row, subject);
-        _exit(126);
+        if (enter_space(setup->space) != 0)
+            _exit(126);
+        if (subject == NULL)
+            exec_program(setup, CPYTHON, &version);
+        exec_cell(setup, experiment, subject);
     }
     close(fd[1]);
     if (pid > 0) {

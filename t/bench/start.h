@@ -19,7 +19,8 @@ struct setup {
     enum space space;
 };
 
-enum outcome { MISSING, DONE, FAILED, NOT_INSTALLED };
+/* Of several rounds the last of these counts. */
+enum outcome { MISSING, DONE, CANNOT, FAILED, NOT_INSTALLED };
 
 /* The best kind of IPC namespace that can be had here. */
 enum space start_space(void);
@@ -29,7 +30,8 @@ const char *start_space_text(enum space space);
  * Runs a cell (or, for subject NULL, asks CPython for its version), and
  * fills buf with what it printed.
  */
-enum outcome start_cell(const struct setup *setup, const char *row,
-    const struct subject *subject, char *buf, size_t size);
+enum outcome start_cell(const struct setup *setup,
+    const struct experiment *experiment, const struct subject *subject,
+    char *buf, size_t size);
 
 #endif /* BENCH_START_H */

@@ -27,7 +27,7 @@ static struct text
 value_text(const struct figure *f, double value)
 {
     static const char *const words[] = {
-        "skipped", "-", "failed", "not installed"
+        "skipped", "-", "cannot", "failed", "not installed"
     };
     struct text text;
 
@@ -54,47 +54,84 @@ reached_text(const struct figure *f)
 {
     if (f->target == NULL)
         return "-";
-    if (f->outcome == NOT_INSTALLED || f->outcome == MISSING)
+    if (f->outcome == NOT_INSTALLED || f->outcome == MISSING
+        || f->outcome == CANNOT)
         return "not measured";
     return f->reached ? "yes" : "NO";
 }
 
-void
-table_tsv_header(void)
+static const char *
+status_text(const struct figure *f)
 {
-    puts("row\tsubject\tunit\tmedian\tratio_ours\tlow\thigh"
-        "\tfloor\tfloor_median\ttarget\treached");
+    static const char *const words[] = {
+        "skipped", "ok", "cannot", "failed", "not installed"
+    };
+
+    return words[f->outcome];
 }
 
 void
-table_tsv(const struct row *row, const struct results *results)
+table_tsv_header(FILE *to)
 {
-    const struct subject *all = results->experiment->subjects;
+    fputs("row\tpeer\tsize\tsenders\treceivers\tdepth\tunit\tmedian"
+        "\tlow\thigh\tMB/s\trounds\tratio_ours\tratio_low\tratio_high"
+        "\tfloor\tfloor_median\ttarget\treached\tstatus\n", to);
+}
 
-    for (int i = 0; all[i].name != NULL; i++) {
+static void
+tsv_flow(FILE *to, const struct flow_shape *flow, const struct figure *f)
+{
+    if (flow->size == 0)
+        fputs("-\t-\t-\t-\t", to);
+    else
+        fprintf(to, "%zu\t%u\t%u\t%s\t", flow->size, flow->senders,
+            flow->receivers, number(f->depth, 1).at);
+}
+
+static void
+tsv_line(FILE *to, const struct row *row, const struct figure *f,
+    const struct flow_shape *flow)
+{
+    bool has_target = f->target != NULL;
+
+    fprintf(to, "%s\t%s\t", row->name, f->subject->name);
+    tsv_flow(to, flow, f);
+    fprintf(to, "%s\t%s\t%s\t%s\t%s\t%d\t", row->unit,
+        number(f->value, 3).at, number(f->low, 3).at,
+        number(f->high, 3).at, number(f->mbps, 2).at, f->rounds);
+    fprintf(to, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s%s\n",
+        number(f->ratio, 3).at, number(f->ratio_low, 3).at,
+        number(f->ratio_high, 3).at, row->floor == NULL ? "-" : row->floor,
+        number(f->floor, 1).at, target_text(f->target).at,
+        has_target ? reached_text(f) : "-", status_text(f),
+        f->reason[0] == '\0' ? "" : ": ", f->reason);
+}
+
+void
+table_tsv(FILE *to, const struct row *row, const struct results *results)
+{
+    const struct experiment *e = results->experiment;
+
+    for (int i = 0; e->subjects[i].name != NULL; i++) {
         struct figure f;
 
         figures_make(&f, row, results, i);
-        if (f.outcome == DONE && isnan(f.value))
-            continue;
-        printf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row->name,
-            all[i].name, row->unit, value_text(&f, f.value).at,
-            number(f.ratio, 3).at, number(f.low, 3).at,
-            number(f.high, 3).at,
-            row->floor == NULL ? "-" : row->floor, number(f.floor, 1).at,
-            target_text(f.target).at, reached_text(&f));
+        if (f.outcome != DONE || isfinite(f.value))
+            tsv_line(to, row, &f, &e->flow);
     }
 }
 
 static void
 line(const struct row *row, const struct figure *f)
 {
+    bool ours = isnan(f->ratio);
+    double low = ours ? f->low : f->ratio_low;
+    double high = ours ? f->high : f->ratio_high;
     struct text spread = { "" };
     char name[64];
 
-    if (isfinite(f->low))
-        snprintf(spread.at, sizeof(spread.at), "%.4g-%.4g", f->low,
-            f->high);
+    if (isfinite(low))
+        snprintf(spread.at, sizeof(spread.at), "%.4g-%.4g", low, high);
     snprintf(name, sizeof(name), "%s%s", f->subject->name,
         row->floor != NULL && strcmp(row->floor, f->subject->name) == 0
             ? " (floor)" : "");

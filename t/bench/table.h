@@ -3,10 +3,13 @@
 #ifndef BENCH_TABLE_H
 #define BENCH_TABLE_H
 
+#include <stdio.h>
+
 #include "figures.h"
 
-void table_tsv_header(void);
-void table_tsv(const struct row *row, const struct results *results);
+void table_tsv_header(FILE *to);
+void table_tsv(FILE *to, const struct row *row,
+    const struct results *results);
 
 /* The readable form; counts targets and those that are reached. */
 void table_row(const struct row *row, const struct results *results,
