@@ -134,7 +134,7 @@ try_kernel(struct receiving *receiving)
  * The list.
  */
 
-/* Takes the first one: 0; 1, and the list must be committed; or a code. */
+/* Takes the first one, which is not short, or is to come as a block. */
 static int
 take_one(struct receiving *receiving, struct list_view *view,
     struct list_first *first)
@@ -148,37 +148,43 @@ take_one(struct receiving *receiving, struct list_view *view,
         return error;
     if (item != NULL && first->length > item->size)
         return -EMSGSIZE;
-    if (item == NULL && first->unit == 0) {
+    if (first->unit == 0) {
         if (receiving->block == NONE)
             return -ENOBUFS; /* it takes a block */
         list_single(list->arena, receiving->block, first->length);
         memcpy((char *) heap_address(list->arena, receiving->block) +
             LIST_HEADER, first->data, (size_t) first->length);
     }
-    if (item != NULL && first->unit == 0 && first->length > 0)
-        memcpy(item->data, first->data, (size_t) first->length);
     if (item != NULL)
         item->len = (size_t) first->length;
     else
         receiving->length = (size_t) first->length;
     receiving->done++;
-    return list_take(list, view, first, false) ? 1 : 0;
+    (void) list_take(list, view, first, false);
+    return 0;
 }
 
-/* As many as are wanted, up to the next block: 0, some are here; or a code. */
+/* As many as are wanted, up to the end of a block: 0, some are here; or a
+ * code. */
 static int
 take_some(struct receiving *receiving, struct list_view *view,
     struct list_first *first)
 {
-    size_t before = receiving->done;
-    int result = 0;
+    struct list *list = &receiving->channel->list;
+    size_t n = 0;
+    bool block = false;
+    int error = 0;
 
     first->unit = 0;
-    while (result == 0 && receiving->done < receiving->n)
-        result = take_one(receiving, view, first);
-    if (receiving->done == before)
-        return result;
-    list_commit(&receiving->channel->list, view);
+    if (receiving->items != NULL)
+        n = list_take_short(list, view, &receiving->items[receiving->done],
+            receiving->n - receiving->done, &block, &error);
+    receiving->done += n;
+    if (n == 0 && error == 0)
+        error = take_one(receiving, view, first);
+    if (n == 0 && error < 0)
+        return error;
+    list_commit(list, view);
     return 0;
 }
 

@@ -179,38 +179,25 @@ link_block(struct sending *sending, struct list_view *view, uint32_t most)
     sending->done += n;
 }
 
-/* Puts short ones into the last block, as many as go in and as there is room
- * for; whether any did. */
-static bool
-append_some(struct sending *sending, struct list_view *view)
-{
-    struct channel *channel = sending->channel;
-    size_t before = sending->done;
-
-    while (sending->done < sending->n && room(channel, view) > 0) {
-        const struct sysvmp_item *item = &sending->items[sending->done];
-
-        if (!is_short(item) ||
-            !list_append(&channel->list, view, item->data, item->len))
-            break;
-        sending->done++;
-    }
-    return sending->done > before;
-}
-
 /* Under the lock: 0, some are in; -EAGAIN: no room; -ENOBUFS: it takes a
  * block. */
 static int
 append(struct sending *sending, struct list_view *view)
 {
     uint32_t most = room(sending->channel, view);
+    size_t left = sending->n - sending->done, n;
 
     if (most == 0)
         return -EAGAIN;
-    if (sending->block != NONE)
+    if (sending->block != NONE) {
         link_block(sending, view, most);
-    else if (!append_some(sending, view))
-        return -ENOBUFS;
+    } else {
+        n = list_append(&sending->channel->list, view,
+            &sending->items[sending->done], left < most ? left : most);
+        if (n == 0)
+            return -ENOBUFS;
+        sending->done += n;
+    }
     list_commit(&sending->channel->list, view);
     return 0;
 }

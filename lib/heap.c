@@ -22,6 +22,10 @@
 
 /* Free units that keep their memory, 8 MiB: a page costs up to 4 us to get. */
 #define WARM_MAX  2048u
+/* ... and as many more, up to 256 MiB, as were needed again after they had
+ * given it back; less what was never needed over so many frees. */
+#define KEEP_MAX  65536u
+#define WINDOW    64u
 /* It is given back in pieces of so many at least, 256 KiB. */
 #define COLD_MIN  64u
 /* The heap grows by so many at least, 64 KiB. */
@@ -292,6 +296,50 @@ grow(const struct arena *arena, uint32_t units)
     return first;
 }
 
+/* Memory that was given back is needed again: more is kept. */
+static void
+regret(const struct arena *arena, uint32_t units)
+{
+    struct heap_words *words = words_of(arena);
+    uint32_t cooled = shm_load(&words->cooled);
+    uint32_t keep = shm_load(&words->keep);
+
+    if (units > cooled)
+        units = cooled;
+    if (units == 0)
+        return;
+    shm_store(&words->cooled, cooled - units);
+    shm_store(&words->keep, keep + units < KEEP_MAX ? keep + units : KEEP_MAX);
+}
+
+/* What is warm now is idle, at most. */
+static void
+note_idle(const struct arena *arena)
+{
+    struct heap_words *words = words_of(arena);
+    uint32_t warm = shm_load(&words->warm);
+
+    if (warm < shm_load(&words->idle))
+        shm_store(&words->idle, warm);
+}
+
+/* Once in a while what was idle all the time is not kept any longer. */
+static void
+forget_idle(const struct arena *arena)
+{
+    struct heap_words *words = words_of(arena);
+    uint32_t gives = shm_load(&words->gives) + 1;
+    uint32_t keep = shm_load(&words->keep);
+    uint32_t idle = shm_load(&words->idle);
+
+    shm_store(&words->gives, gives);
+    if (gives % WINDOW != 0)
+        return;
+    if (keep > 0)
+        shm_store(&words->keep, keep > idle ? keep - idle : 0);
+    shm_store(&words->idle, shm_load(&words->warm));
+}
+
 /* Ends a free run that is in no bin: it is ours from here on. */
 static void
 use(const struct arena *arena, uint32_t i, uint32_t units)
@@ -324,6 +372,8 @@ take_locked(struct arena *arena, uint32_t units, bool may_grow,
             return -ENOMEM;
     }
     *unit = (uint32_t) found;
+    regret(arena, units - warm_units(arena, *unit, units));
+    note_idle(arena);
     *cold = warm_units(arena, *unit, units) < units;
     use(arena, *unit, units);
     return 0;
@@ -405,10 +455,13 @@ heap_free(struct arena *arena, uint32_t unit)
 static bool
 too_warm(struct arena *arena, uint32_t i, uint32_t length)
 {
+    struct heap_words *words = words_of(arena);
     uint32_t warm = warm_units(arena, i, length);
 
-    if (shm_load(&words_of(arena)->warm) <= WARM_MAX || warm < COLD_MIN)
+    if (warm < COLD_MIN ||
+        shm_load(&words->warm) <= WARM_MAX + shm_load(&words->keep))
         return false;
+    shm_store(&words->cooled, warm);
     bin_remove(arena, i, length);
     use(arena, i, length);
     return true;
@@ -447,6 +500,7 @@ heap_give(struct arena *arena, uint32_t unit)
         return;
     }
     unit = free_locked(arena, unit, &length);
+    forget_idle(arena);
     cold = too_warm(arena, unit, length);
     heap_unlock(arena);
     if (cold)

@@ -294,36 +294,58 @@ list_link(struct list *list, struct list_view *view, uint32_t unit,
     view->linked = unit + 1;
 }
 
-/* Has the last block room for so many bytes more? */
-static bool
-fits(const struct list *list, const struct list_view *view, size_t size)
+/* Bytes of the last block that are free; 0 also if it is no chunk. */
+static uint64_t
+room_in_tail(const struct list *list, const struct list_view *view)
 {
-    return view->tail != 0 &&
-        shm_load(&list_block(list->arena, view->tail - 1)->end) != 0 &&
-        view->written >= LIST_HEADER &&
-        size <= block_size(list, view->tail) - view->written;
+    uint64_t size = block_size(list, view->tail);
+
+    if (view->tail == 0 || view->written < LIST_HEADER ||
+        shm_load(&list_block(list->arena, view->tail - 1)->end) == 0)
+        return 0;
+    return size - view->written;
 }
 
-bool
-list_append(struct list *list, struct list_view *view, const void *data,
-    size_t length)
+/* Appends to the last block: how many. */
+static size_t
+fill_tail(struct list *list, struct list_view *view,
+    const struct sysvmp_item *items, size_t n)
 {
-    if (!fits(list, view, list_record(length))) {
-        uint32_t spare = view->spare;
+    uint64_t room = room_in_tail(list, view);
+    uint32_t at = view->written;
+    uint64_t bytes = 0;
+    size_t i;
 
-        /* A chunk that was empty goes where the spare was: only once. */
-        if (spare == 0 || view->linked != 0 || view->freed != 0)
-            return false;
-        view->spare = 0;
-        chain(list, view, spare);
-        view->written = list_chunk_begin(list->arena, spare - 1);
-        view->linked = spare;
+    for (i = 0; i < n; i++) {
+        size_t length = items[i].len;
+
+        if (length > SYSVMP_INLINE_MAX || list_record(length) > room)
+            break;
+        at = list_chunk_add(list->arena, view->tail - 1, at, items[i].data,
+            length);
+        room -= list_record(length);
+        bytes += length;
     }
-    view->written = list_chunk_add(list->arena, view->tail - 1,
-        view->written, data, length);
-    view->count++;
-    view->bytes += length;
-    return true;
+    view->written = at;
+    view->bytes += bytes;
+    view->count += (uint32_t) i;
+    return i;
+}
+
+size_t
+list_append(struct list *list, struct list_view *view,
+    const struct sysvmp_item *items, size_t n)
+{
+    size_t done = fill_tail(list, view, items, n);
+    uint32_t spare = view->spare;
+
+    if (done > 0 || spare == 0 || items[0].len > SYSVMP_INLINE_MAX)
+        return done;
+    view->spare = 0;
+    chain(list, view, spare);
+    view->written = list_chunk_begin(list->arena, spare - 1);
+    view->linked = spare;
+    return fill_tail(list, view, items, n);
 }
 
 /*
@@ -383,6 +405,74 @@ list_first(const struct list *list, const struct list_view *view,
         ? 0 : -EBADMSG;
 }
 
+/* The first block, a chunk, was read up to there: true, it is done with, and
+ * the list must be committed before the next. */
+static bool
+read_up_to(struct list *list, struct list_view *view, uint32_t at,
+    uint64_t end)
+{
+    uint32_t head = view->head;
+
+    view->read = at;
+    if (at < end)
+        return false;
+    if (view->head == view->tail) {
+        /* It is empty, and stays, to be written from its start. */
+        view->read = view->written = LIST_HEADER;
+        return false;
+    }
+    view->head = shm_load(&list_block(list->arena, head - 1)->next);
+    view->read = LIST_HEADER;
+    set_aside(list, view, head);
+    return true;
+}
+
+size_t
+list_take_short(struct list *list, struct list_view *view,
+    struct sysvmp_item *items, size_t n, bool *block, int *error)
+{
+    const char *start;
+    uint64_t at = view->read, end, bytes = 0;
+    size_t i;
+
+    *block = false;
+    *error = 0;
+    if (view->head == 0 ||
+        shm_load(&list_block(list->arena, view->head - 1)->end) == 0)
+        return 0;
+    start = (const char *) list_block(list->arena, view->head - 1);
+    end = head_end(list, view);
+    if (n > waiting(view))
+        n = waiting(view);
+    for (i = 0; i < n && at < end; i++) {
+        struct prefix prefix;
+
+        if (at < LIST_HEADER || at + sizeof(prefix) > end) {
+            *error = -EBADMSG;
+            break;
+        }
+        memcpy(&prefix, start + at, sizeof(prefix));
+        if (prefix.length > end - at - sizeof(prefix)) {
+            *error = -EBADMSG;
+            break;
+        }
+        if (prefix.length > items[i].size) {
+            *error = -EMSGSIZE;
+            break;
+        }
+        if (prefix.length > 0)
+            memcpy(items[i].data, start + at + sizeof(prefix), prefix.length);
+        items[i].len = prefix.length;
+        bytes += prefix.length;
+        at += list_record(prefix.length);
+    }
+    view->count -= (uint32_t) i;
+    view->bytes -= bytes < view->bytes ? bytes : view->bytes;
+    if (i > 0)
+        *block = read_up_to(list, view, (uint32_t) at, end);
+    return i;
+}
+
 /* The first block is done with. */
 static void
 advance(struct list_view *view, uint32_t next)
@@ -412,17 +502,9 @@ list_take(struct list *list, struct list_view *view,
         advance(view, next);
         return true;
     }
-    view->read += (uint32_t) list_record(first->length);
-    if (view->read < head_end(list, view))
-        return false;
-    if (view->head == view->tail) {
-        /* It is empty, and stays, to be written from its start. */
-        view->read = view->written = LIST_HEADER;
-        return false;
-    }
-    advance(view, next);
-    set_aside(list, view, head);
-    return true;
+    return read_up_to(list, view,
+        view->read + (uint32_t) list_record(first->length),
+        head_end(list, view));
 }
 
 /* Is it one that was taken from a joinable queue? */

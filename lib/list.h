@@ -100,9 +100,10 @@ uint32_t list_chunk_end(struct arena *arena, uint32_t unit, uint32_t n);
 /* Makes a block that is ours one message of that length. */
 void list_single(struct arena *arena, uint32_t unit, uint64_t length);
 
-/* Appends a short message, if there is room in the last block, or a spare. */
-bool list_append(struct list *list, struct list_view *view, const void *data,
-    size_t length);
+/* Appends short messages, up to n: as many as have room in the last block, or
+ * in a spare, and up to the first that is not short.  How many. */
+size_t list_append(struct list *list, struct list_view *view,
+    const struct sysvmp_item *items, size_t n);
 /* Appends a block that is ours: n short messages that end there, or one with
  * the block to itself.  Commit before the next. */
 void list_link(struct list *list, struct list_view *view, uint32_t unit,
@@ -111,6 +112,13 @@ void list_link(struct list *list, struct list_view *view, uint32_t unit,
 /* -EAGAIN: it is empty; -EBADMSG. */
 int list_first(const struct list *list, const struct list_view *view,
     struct list_first *first);
+/*
+ * Takes short ones off, into up to n items, up to the end of the first block:
+ * how many; *block: that was its end, so commit before the next.  0 also if
+ * the first is not short.  *error: why no more came, -EMSGSIZE or -EBADMSG.
+ */
+size_t list_take_short(struct list *list, struct list_view *view,
+    struct sysvmp_item *items, size_t n, bool *block, int *error);
 /* Takes it off; true: commit before the next.  A block that it has to itself
  * is ours then, unless `stays`: the list's. */
 bool list_take(struct list *list, struct list_view *view,
