@@ -164,49 +164,64 @@ take_one(struct receiving *receiving, struct list_view *view,
     return 0;
 }
 
+/* What came off the list, and is read after the commit. */
+struct off {
+    struct list_first first; /* with a block to itself, if that is not 0 */
+    uint32_t chunk, end;     /* so many messages, up to there */
+};
+
 /* As many as are wanted, up to the end of a block: 0, some are here; or a
  * code. */
 static int
 take_some(struct receiving *receiving, struct list_view *view,
-    struct list_first *first)
+    struct off *off)
 {
     struct list *list = &receiving->channel->list;
-    size_t n = 0;
+    struct sysvmp_item *items = receiving->items == NULL
+        ? NULL : &receiving->items[receiving->done];
+    size_t most = receiving->n - receiving->done, n = 0;
     bool block = false;
     int error = 0;
 
-    first->unit = 0;
-    if (receiving->items != NULL)
-        n = list_take_short(list, view, &receiving->items[receiving->done],
-            receiving->n - receiving->done, &block, &error);
+    if (items != NULL && most > 1)
+        off->chunk = list_detach(list, view, items, most, &off->end);
+    if (items != NULL && off->chunk == 0)
+        n = list_take_short(list, view, items, most, &block, &error);
     receiving->done += n;
-    if (n == 0 && error == 0)
-        error = take_one(receiving, view, first);
-    if (n == 0 && error < 0)
+    if (n == 0 && off->chunk == 0 && error == 0)
+        error = take_one(receiving, view, &off->first);
+    if (n == 0 && off->chunk == 0 && error < 0)
         return error;
     list_commit(list, view);
     return 0;
 }
 
 /* After the commit: a block that was taken is copied, unless it is wanted. */
-static void
+static int
 finish_block(struct receiving *receiving, const struct list_view *view,
-    const struct list_first *first)
+    const struct off *off)
 {
     struct arena *arena = receiving->channel->handle->arena;
+    const struct list_first *first = &off->first;
     bool alone = first->unit != 0 && view->freed == first->unit;
+    size_t n = 0;
 
     if (alone && receiving->items == NULL) {
         if (receiving->block != NONE)
             heap_give(arena, receiving->block);
         receiving->block = first->unit - 1;
-        return;
+        return 0;
     }
     if (alone && first->length > 0)
         memcpy(receiving->items[receiving->done - 1].data, first->data,
             (size_t) first->length);
+    if (off->chunk > 0)
+        n = list_read(arena, view->freed - 1, off->end,
+            &receiving->items[receiving->done], off->chunk);
+    receiving->done += n;
     if (view->freed != 0)
         heap_give(arena, view->freed - 1);
+    return n == off->chunk ? 0 : -EBADMSG;
 }
 
 /*
@@ -276,7 +291,7 @@ static int
 try_list(struct receiving *receiving)
 {
     struct list *list = &receiving->channel->list;
-    struct list_first first;
+    struct off off = { .chunk = 0 };
     struct list_view view;
     int error = list_enter(list, &receiving->deadline, &view);
 
@@ -288,14 +303,11 @@ try_list(struct receiving *receiving)
             error = -ENOBUFS;
         else
             error = try_kernel(receiving);
-        first.unit = view.freed = 0;
     }
     if (error == -EAGAIN)
-        error = take_some(receiving, &view, &first);
+        error = take_some(receiving, &view, &off);
     list_leave(list);
-    if (error == 0)
-        finish_block(receiving, &view, &first);
-    return error;
+    return error == 0 ? finish_block(receiving, &view, &off) : error;
 }
 
 /* A block for a message that comes without one. */

@@ -132,12 +132,32 @@ prepare_single(struct sending *sending)
     return 0;
 }
 
-/* A chunk with as many of the next messages as go in. */
-static int
-prepare_chunk(struct sending *sending)
+/* Bytes that the next messages take in a chunk, as many as are short and go
+ * into one, but not more than `most`: *n. */
+static size_t
+chunk_bytes(const struct sending *sending, uint64_t most, uint32_t *n)
 {
-    struct arena *arena = sending->channel->handle->arena;
-    size_t size = list_chunk(arena);
+    size_t whole = list_chunk(sending->channel->list.arena);
+    size_t bytes = LIST_HEADER;
+
+    *n = 0;
+    for (size_t i = sending->done; i < sending->n && *n < most; i++) {
+        const struct sysvmp_item *item = &sending->items[i];
+
+        if (!is_short(item) || bytes + list_record(item->len) > whole)
+            break;
+        bytes += list_record(item->len);
+        ++*n;
+    }
+    return bytes;
+}
+
+/* A chunk of that size with the next n messages. */
+static int
+prepare_chunk(struct sending *sending, size_t size, uint32_t n)
+{
+    struct arena *arena = sending->channel->list.arena;
+    size_t longest = 0;
     uint32_t at;
     int error = memory_take(arena, size, &sending->deadline, &sending->block);
 
@@ -145,17 +165,39 @@ prepare_chunk(struct sending *sending)
         sending->block = NONE;
         return error;
     }
-    sending->packed = 0;
+    sending->packed = n;
     at = list_chunk_begin(arena, sending->block);
-    for (size_t i = sending->done; i < sending->n; i++) {
+    for (size_t i = sending->done; i < sending->done + n; i++) {
         const struct sysvmp_item *item = &sending->items[i];
 
-        if (!is_short(item) || list_record(item->len) > size - at)
-            break;
         at = list_chunk_add(arena, sending->block, at, item->data, item->len);
-        sending->packed++;
+        if (item->len > longest)
+            longest = item->len;
     }
+    list_note_longest(arena, sending->block, longest);
     return 0;
+}
+
+/*
+ * Many messages are put into a chunk of their own before the lock is taken,
+ * if they fill it well: who receives may take it off as a whole.
+ */
+static int
+prepare_batch(struct sending *sending)
+{
+    const struct channel *channel = sending->channel;
+    uint64_t count = list_count(&channel->words->list);
+    uint64_t most = channel->limit == 0 ? LIST_MAX
+        : channel->limit > count ? channel->limit - count : 0;
+    uint32_t n;
+    size_t bytes;
+
+    if (sending->n - sending->done < 2 || sending->block != NONE)
+        return 0;
+    bytes = chunk_bytes(sending, most, &n);
+    if (n < 2 || bytes < LIST_HEADER + LIST_WORTH)
+        return 0;
+    return prepare_chunk(sending, bytes, n);
 }
 
 /* Puts what was prepared behind the last, as far as there is room for it. */
@@ -213,8 +255,14 @@ give_freed(struct list *list, const struct list_view *view)
 static int
 prepare(struct sending *sending)
 {
-    return is_short(&sending->items[sending->done])
-        ? prepare_chunk(sending) : prepare_single(sending);
+    size_t bytes;
+    uint32_t n;
+
+    if (!is_short(&sending->items[sending->done]))
+        return prepare_single(sending);
+    bytes = chunk_bytes(sending, LIST_MAX, &n);
+    return prepare_chunk(sending,
+        n == 1 ? list_chunk(sending->channel->list.arena) : bytes, n);
 }
 
 /* 0: something more is in; -EAGAIN: no room; -EINPROGRESS; or a code. */
@@ -223,10 +271,14 @@ try_list(struct sending *sending)
 {
     struct list *list = &sending->channel->list;
 
+    int error = prepare_batch(sending);
+
+    if (error < 0)
+        return channel_unlucky(error);
     for (;;) {
         struct list_view view;
-        int error = list_enter(list, &sending->deadline, &view);
 
+        error = list_enter(list, &sending->deadline, &view);
         if (error < 0)
             return channel_unlucky(error);
         error = append(sending, &view);

@@ -119,6 +119,8 @@ list_enter(struct list *list, struct deadline *deadline,
     view->read = shm_load(&state->read);
     view->written = shm_load(&state->written);
     view->bytes = shm_load(&state->bytes);
+    view->in_tail = shm_load(&state->in_tail);
+    view->tail_bytes = shm_load(&state->tail_bytes);
     view->claims = shm_load(&state->claims);
     view->claimed = shm_load(&state->claimed);
     view->returned = shm_load(&state->returned);
@@ -144,6 +146,8 @@ list_commit(struct list *list, struct list_view *view)
     shm_store(&state->read, view->read);
     shm_store(&state->written, view->written);
     shm_store(&state->bytes, view->bytes);
+    shm_store(&state->in_tail, view->in_tail);
+    shm_store(&state->tail_bytes, view->tail_bytes);
     shm_store(&state->claims, view->claims);
     shm_store(&state->claimed, view->claimed);
     shm_store(&state->returned, view->returned);
@@ -188,6 +192,7 @@ list_chunk_begin(struct arena *arena, uint32_t unit)
     struct list_block *block = list_block(arena, unit);
 
     shm_store(&block->end, LIST_HEADER);
+    shm_store(&block->longest, 0);
     return LIST_HEADER;
 }
 
@@ -203,6 +208,15 @@ list_chunk_add(struct arena *arena, uint32_t unit, uint32_t at,
     if (length > 0)
         memcpy(where + sizeof(prefix), data, length);
     return at + (uint32_t) list_record(length);
+}
+
+void
+list_note_longest(struct arena *arena, uint32_t unit, size_t length)
+{
+    struct list_block *block = list_block(arena, unit);
+
+    if (length > shm_load(&block->longest))
+        shm_store(&block->longest, (uint32_t) length);
 }
 
 uint32_t
@@ -276,11 +290,16 @@ chain(struct list *list, struct list_view *view, uint32_t block)
         tail = list_block(list->arena, view->tail - 1);
         shm_store(&heap_unit(list->arena, view->tail - 1)->owner,
             list->listed);
-        if (shm_load(&tail->end) != 0)
+        if (shm_load(&tail->end) != 0) {
             shm_store(&tail->end, view->written);
+            shm_store(&tail->messages, view->in_tail);
+            shm_store(&tail->length, view->tail_bytes);
+        }
         shm_store(&tail->next, block);
     }
     view->tail = block;
+    view->in_tail = 0;
+    view->tail_bytes = 0;
 }
 
 void
@@ -290,6 +309,8 @@ list_link(struct list *list, struct list_view *view, uint32_t unit,
     chain(list, view, unit + 1);
     view->written = end;
     view->count += n;
+    view->in_tail = n;
+    view->tail_bytes = bytes;
     view->bytes += bytes;
     view->linked = unit + 1;
 }
@@ -313,6 +334,7 @@ fill_tail(struct list *list, struct list_view *view,
 {
     uint64_t room = room_in_tail(list, view);
     uint32_t at = view->written;
+    size_t longest = 0;
     uint64_t bytes = 0;
     size_t i;
 
@@ -325,10 +347,16 @@ fill_tail(struct list *list, struct list_view *view,
             length);
         room -= list_record(length);
         bytes += length;
+        if (length > longest)
+            longest = length;
     }
+    if (i > 0)
+        list_note_longest(list->arena, view->tail - 1, longest);
     view->written = at;
     view->bytes += bytes;
     view->count += (uint32_t) i;
+    view->in_tail += (uint32_t) i;
+    view->tail_bytes += bytes;
     return i;
 }
 
@@ -405,6 +433,21 @@ list_first(const struct list *list, const struct list_view *view,
         ? 0 : -EBADMSG;
 }
 
+/* The first block is done with. */
+static void
+advance(struct list_view *view, uint32_t next)
+{
+    if (view->head == view->tail) {
+        view->head = view->tail = 0;
+        view->read = view->written = 0;
+        view->in_tail = 0;
+        view->tail_bytes = 0;
+    } else {
+        view->head = next;
+        view->read = LIST_HEADER;
+    }
+}
+
 /* The first block, a chunk, was read up to there: true, it is done with, and
  * the list must be committed before the next. */
 static bool
@@ -419,6 +462,8 @@ read_up_to(struct list *list, struct list_view *view, uint32_t at,
     if (view->head == view->tail) {
         /* It is empty, and stays, to be written from its start. */
         view->read = view->written = LIST_HEADER;
+        view->in_tail = 0;
+        view->tail_bytes = 0;
         return false;
     }
     view->head = shm_load(&list_block(list->arena, head - 1)->next);
@@ -427,63 +472,128 @@ read_up_to(struct list *list, struct list_view *view, uint32_t at,
     return true;
 }
 
+/* Reads short messages from there on, up to n, into items: how many; *at:
+ * where the next one is; *error: why no more, -EMSGSIZE or -EBADMSG. */
+static size_t
+read_short(const char *start, uint64_t *at, uint64_t end,
+    struct sysvmp_item *items, size_t n, int *error)
+{
+    size_t i;
+
+    *error = 0;
+    for (i = 0; i < n && *at < end; i++) {
+        struct prefix prefix;
+
+        *error = -EBADMSG;
+        if (*at < LIST_HEADER || *at + sizeof(prefix) > end)
+            break;
+        memcpy(&prefix, start + *at, sizeof(prefix));
+        if (prefix.length > end - *at - sizeof(prefix))
+            break;
+        *error = -EMSGSIZE;
+        if (prefix.length > items[i].size)
+            break;
+        if (prefix.length > 0)
+            memcpy(items[i].data, start + *at + sizeof(prefix),
+                prefix.length);
+        items[i].len = prefix.length;
+        *at += list_record(prefix.length);
+        *error = 0;
+    }
+    return i;
+}
+
+/* The first block, if it is a chunk. */
+static const struct list_block *
+head_chunk(const struct list *list, const struct list_view *view)
+{
+    const struct list_block *block;
+
+    if (view->head == 0)
+        return NULL;
+    block = list_block(list->arena, view->head - 1);
+    return shm_load(&block->end) != 0 ? block : NULL;
+}
+
+static uint64_t
+sum_of(const struct sysvmp_item *items, size_t n)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < n; i++)
+        bytes += items[i].len;
+    return bytes;
+}
+
 size_t
 list_take_short(struct list *list, struct list_view *view,
     struct sysvmp_item *items, size_t n, bool *block, int *error)
 {
-    const char *start;
-    uint64_t at = view->read, end, bytes = 0;
-    size_t i;
+    const struct list_block *head = head_chunk(list, view);
+    uint64_t at = view->read, end, bytes;
+    size_t taken;
 
     *block = false;
     *error = 0;
-    if (view->head == 0 ||
-        shm_load(&list_block(list->arena, view->head - 1)->end) == 0)
+    if (head == NULL)
         return 0;
-    start = (const char *) list_block(list->arena, view->head - 1);
     end = head_end(list, view);
     if (n > waiting(view))
         n = waiting(view);
-    for (i = 0; i < n && at < end; i++) {
-        struct prefix prefix;
-
-        if (at < LIST_HEADER || at + sizeof(prefix) > end) {
-            *error = -EBADMSG;
-            break;
-        }
-        memcpy(&prefix, start + at, sizeof(prefix));
-        if (prefix.length > end - at - sizeof(prefix)) {
-            *error = -EBADMSG;
-            break;
-        }
-        if (prefix.length > items[i].size) {
-            *error = -EMSGSIZE;
-            break;
-        }
-        if (prefix.length > 0)
-            memcpy(items[i].data, start + at + sizeof(prefix), prefix.length);
-        items[i].len = prefix.length;
-        bytes += prefix.length;
-        at += list_record(prefix.length);
-    }
-    view->count -= (uint32_t) i;
+    taken = read_short((const char *) head, &at, end, items, n, error);
+    bytes = sum_of(items, taken);
+    view->count -= (uint32_t) taken;
     view->bytes -= bytes < view->bytes ? bytes : view->bytes;
-    if (i > 0)
+    if (taken > 0)
         *block = read_up_to(list, view, (uint32_t) at, end);
-    return i;
+    return taken;
 }
 
-/* The first block is done with. */
-static void
-advance(struct list_view *view, uint32_t next)
+static bool
+all_fit(const struct sysvmp_item *items, size_t n, size_t length)
 {
-    if (view->head == view->tail) {
-        view->head = view->tail = 0;
-        view->read = view->written = 0;
-    } else {
-        view->head = next;
-        view->read = LIST_HEADER;
-    }
+    for (size_t i = 0; i < n; i++)
+        if (items[i].size < length)
+            return false;
+    return true;
+}
+
+uint32_t
+list_detach(struct list *list, struct list_view *view,
+    const struct sysvmp_item *items, size_t n, uint32_t *end)
+{
+    const struct list_block *head = head_chunk(list, view);
+    uint32_t messages, block = view->head;
+    uint64_t last, bytes;
+
+    if (head == NULL || view->read != LIST_HEADER)
+        return 0;
+    last = head_end(list, view);
+    messages = view->head == view->tail ? view->in_tail
+                                        : shm_load(&head->messages);
+    bytes = view->head == view->tail ? view->tail_bytes
+                                     : shm_load(&head->length);
+    if (last < LIST_HEADER + LIST_WORTH || messages > n ||
+        messages > waiting(view) ||
+        !all_fit(items, messages, shm_load(&head->longest)))
+        return 0;
+    *end = (uint32_t) last;
+    view->count -= messages;
+    view->bytes -= bytes < view->bytes ? bytes : view->bytes;
+    advance(view, shm_load(&head->next));
+    list_take_block(list, view, block);
+    return messages;
+}
+
+size_t
+list_read(const struct arena *arena, uint32_t unit, uint32_t end,
+    struct sysvmp_item *items, size_t n)
+{
+    uint64_t at = LIST_HEADER;
+    int error;
+
+    return read_short((const char *) list_block(arena, unit), &at, end, items,
+        n, &error);
 }
 
 bool

@@ -28,6 +28,8 @@ struct list_view {
     uint32_t head, tail, spare; /* blocks: the number of the unit, plus one */
     uint32_t read, written;     /* in the head's and in the tail's bytes */
     uint64_t bytes;
+    uint32_t in_tail; /* messages that were appended to the tail, */
+    uint64_t tail_bytes; /* and their bytes, since it was last empty */
     uint32_t claims, claimed, returned;
     uint64_t taken;
     bool died;       /* a holder of the lock has */
@@ -70,7 +72,9 @@ uint64_t list_bytes(const struct list_words *words);
 struct list_block {
     _Atomic uint32_t next; /* unless it is the last */
     _Atomic uint32_t end;  /* of the messages, likewise; 0: a single one */
-    _Atomic uint64_t length; /* of a single one */
+    _Atomic uint64_t length; /* of a single one; else as `messages` */
+    _Atomic uint32_t messages; /* in it at first, unless it is the last */
+    _Atomic uint32_t longest; /* of them, or more */
     /* Of one that was taken from a joinable queue: claim.c. */
     _Atomic uint32_t next_claim;
     _Atomic uint32_t claim;
@@ -87,6 +91,9 @@ int list_enter(struct list *list, struct deadline *deadline,
 void list_commit(struct list *list, struct list_view *view);
 void list_leave(struct list *list);
 
+/* With fewer bytes of messages a chunk is not worth a move of its own. */
+#define LIST_WORTH 2048u
+
 /* Bytes of a block for short messages; what a message takes in it. */
 size_t list_chunk(const struct arena *arena);
 size_t list_record(size_t length);
@@ -95,6 +102,8 @@ size_t list_record(size_t length);
 uint32_t list_chunk_begin(struct arena *arena, uint32_t unit);
 uint32_t list_chunk_add(struct arena *arena, uint32_t unit, uint32_t at,
     const void *data, size_t length);
+/* Says of a chunk that it has one so long. */
+void list_note_longest(struct arena *arena, uint32_t unit, size_t length);
 /* Where the n-th of its messages ends. */
 uint32_t list_chunk_end(struct arena *arena, uint32_t unit, uint32_t n);
 /* Makes a block that is ours one message of that length. */
@@ -112,6 +121,17 @@ void list_link(struct list *list, struct list_view *view, uint32_t unit,
 /* -EAGAIN: it is empty; -EBADMSG. */
 int list_first(const struct list *list, const struct list_view *view,
     struct list_first *first);
+/*
+ * Takes the first block off, to be read later, if it is a chunk of so many
+ * bytes that it is worth it, of at most n messages that fit the items, and
+ * nobody has read of it yet: it is view->freed then.  How many messages; *end:
+ * where they end.  Commit before the next.
+ */
+uint32_t list_detach(struct list *list, struct list_view *view,
+    const struct sysvmp_item *items, size_t n, uint32_t *end);
+/* Reads n short messages of a block: how many there are in fact. */
+size_t list_read(const struct arena *arena, uint32_t unit, uint32_t end,
+    struct sysvmp_item *items, size_t n);
 /*
  * Takes short ones off, into up to n items, up to the end of the first block:
  * how many; *block: that was its end, so commit before the next.  0 also if

@@ -21,14 +21,13 @@ struct gate_words {
 
 /* What a list is: list.h has the meaning. */
 struct list_state {
-    _Atomic uint32_t head, tail;
-    _Atomic uint32_t spare;
+    _Atomic uint32_t head, tail, spare;
     _Atomic uint32_t read, written;
-    _Atomic uint32_t claims; /* of a joinable queue, these: claim.c */
-    _Atomic uint64_t bytes;
-    _Atomic uint64_t taken;
-    _Atomic uint32_t claimed;
-    _Atomic uint32_t returned;
+    _Atomic uint32_t in_tail;
+    _Atomic uint64_t bytes, tail_bytes;
+    _Atomic uint32_t claims, claimed, returned; /* of a joinable queue, these */
+    uint32_t reserved;
+    _Atomic uint64_t taken; /* and this: claim.c */
 };
 
 struct list_words {
