@@ -102,6 +102,8 @@ channel_messages(const struct channel *channel)
         return arena_gone(channel->handle->arena);
     if (channel->claims != NULL)
         channel_settle((struct channel *) channel);
+    if (list_count(list) > LIST_MAX)
+        return -EBADMSG; /* somebody else has written there */
     if (channel->listed)
         return (ssize_t) list_count(list);
     for (int i = 0; i < SNAPSHOTS; i++) {

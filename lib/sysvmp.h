@@ -516,8 +516,8 @@ int sysvmp_queue_join(struct sysvmp_queue *q, int timeout_ms);
 
 /*
  * How many messages are in it; and, as 1 or 0, whether there is none, and
- * whether a put would wait; or a common code.  Exact, but others may put and
- * get meanwhile.
+ * whether a put would wait; or -EBADMSG, or a common code.  Exact, but others
+ * may put and get meanwhile.
  */
 ssize_t sysvmp_queue_qsize(const struct sysvmp_queue *q);
 int sysvmp_queue_empty(const struct sysvmp_queue *q);
