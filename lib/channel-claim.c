@@ -16,13 +16,6 @@
 #include "claim.h"
 #include "heap.h"
 
-bool
-channel_claimed_by_others(const struct channel *channel)
-{
-    return channel->claims != NULL && claim_count(&channel->words->list) >
-        claims_count(channel->claims);
-}
-
 void
 channel_reap(struct channel *channel, struct list_view *view)
 {

@@ -310,9 +310,9 @@ try_list(struct receiving *receiving)
     return error == 0 ? finish_block(receiving, &view, &off) : error;
 }
 
-/* A block for a message that comes without one. */
+/* What it takes to receive one that needs a block, or is claimed. */
 static int
-prepare(struct receiving *receiving)
+make_ready(struct receiving *receiving)
 {
     bool claims = receiving->channel->claims != NULL;
     int error;
@@ -331,6 +331,14 @@ prepare(struct receiving *receiving)
     if (error < 0)
         receiving->block = NONE;
     return error;
+}
+
+static inline int
+prepare(struct receiving *receiving)
+{
+    if (LIKELY(receiving->items != NULL && receiving->channel->claims == NULL))
+        return 0;
+    return make_ready(receiving);
 }
 
 /* One step: 0, -EAGAIN, -EMSGSIZE, -EINPROGRESS, or another code. */

@@ -100,7 +100,13 @@ int channel_end_claim(struct channel *channel, uint32_t unit, bool done);
 void channel_give_up_claims(struct channel *channel);
 /* Waits until nothing is unfinished. */
 int channel_join(struct channel *channel, int timeout_ms);
-bool channel_claimed_by_others(const struct channel *channel);
+static inline bool
+channel_claimed_by_others(const struct channel *channel)
+{
+    return UNLIKELY(channel->claims != NULL) &&
+        claim_count(&channel->words->list) > claims_count(channel->claims);
+}
+
 /* Gives back what the dead had: inside of the list, and from outside. */
 void channel_reap(struct channel *channel, struct list_view *view);
 void channel_settle(struct channel *channel);

@@ -22,9 +22,9 @@
 
 /* Free units that keep their memory, 8 MiB: a page costs up to 4 us to get. */
 #define WARM_MAX  2048u
-/* ... and as many more, up to 256 MiB, as were needed again after they had
+/* ... and as many more, up to 128 MiB, as were needed again after they had
  * given it back; less what was never needed over so many frees. */
-#define KEEP_MAX  65536u
+#define KEEP_MAX  32768u
 #define WINDOW    64u
 /* It is given back in pieces of so many at least, 256 KiB. */
 #define COLD_MIN  64u
@@ -32,6 +32,7 @@
 #define GROW_MIN  16u
 /* Runs of a bin that are looked at before one of a larger bin is cut. */
 #define TRIES     8
+#define TRIMS_MAX 1000
 /* Who gives a run back waits so long for the lock. */
 #define PATIENCE_MS 100
 
@@ -505,6 +506,44 @@ heap_give(struct arena *arena, uint32_t unit)
     heap_unlock(arena);
     if (cold)
         cool(arena, unit, length);
+}
+
+/* Takes out a free run with much memory: its length, or 0. */
+static uint32_t
+take_warm(struct arena *arena, uint32_t *unit)
+{
+    for (uint32_t bin = HEAP_BINS; bin-- > 0;) {
+        uint32_t next = shm_load(&words_of(arena)->bins[bin]);
+
+        for (int i = 0; i < TRIES && next != 0; i++) {
+            uint32_t length = free_run(arena, next - 1);
+
+            if (length == 0)
+                break;
+            *unit = next - 1;
+            if (too_warm(arena, *unit, length))
+                return length;
+            next = shm_load(&heap_unit(arena, *unit)->next);
+        }
+    }
+    return 0;
+}
+
+void
+heap_trim(struct arena *arena)
+{
+    struct deadline patience = DEADLINE(PATIENCE_MS);
+    uint32_t unit, length;
+
+    for (int i = 0; i < TRIMS_MAX; i++) {
+        if (heap_lock(arena, &patience) < 0)
+            return;
+        length = take_warm(arena, &unit);
+        heap_unlock(arena);
+        if (length == 0)
+            return;
+        cool(arena, unit, length);
+    }
 }
 
 void

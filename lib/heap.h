@@ -63,6 +63,9 @@ int heap_take(struct arena *arena, uint64_t bytes, bool grow,
 /* Gives one back.  If the lock can't be had, the next sweep does it. */
 void heap_give(struct arena *arena, uint32_t unit);
 
+/* Gives memory of free runs back, as far as too much is kept. */
+void heap_trim(struct arena *arena);
+
 /* For memory.c, and for the tests: the lock, and what is done under it. */
 int heap_lock(struct arena *arena, struct deadline *deadline);
 void heap_unlock(struct arena *arena);

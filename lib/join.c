@@ -19,6 +19,7 @@
 
 #include "error.h"
 #include "hooks.h"
+#include "memory.h"
 #include "process.h"
 
 #define NAP_NS       1000000 /* between looks where there is no pidfd */
@@ -103,9 +104,13 @@ ended(struct sysvmp_process *p, int code)
      * leaked them. */
     p->next = self.ended_children;
     self.ended_children = p;
-    /* It may have been the last one to refer to something. */
-    if (p->record.arena != NULL && arena_me(p->record.arena) != 0)
+    /* It may have been the last one to refer to something, and have had
+     * messages. */
+    if (p->record.arena != NULL && arena_me(p->record.arena) != 0) {
         shm_store(&p->record.arena->head->garbage, 1);
+        if (code < 0)
+            shm_store(&p->record.arena->head->heap_words.unswept, 1);
+    }
 }
 
 /* Has it ended?  Under the mutex. */
@@ -206,10 +211,14 @@ int
 sysvmp_process_join(struct sysvmp_process *p, int timeout_ms)
 {
     GUARDED;
+    int error;
 
     if (timeout_ms < SYSVMP_FOREVER)
         return error_return(-EINVAL);
-    return error_return(join(p, timeout_ms));
+    error = join(p, timeout_ms);
+    if (error == 0 && p->record.arena != NULL)
+        memory_settle(p->record.arena);
+    return error_return(error);
 }
 
 int

@@ -166,6 +166,15 @@ memory_sweep(struct arena *arena)
         heap_unlock(arena);
     }
     arena_unlock(arena);
+    heap_trim(arena);
+}
+
+void
+memory_settle(struct arena *arena)
+{
+    if (arena_me(arena) != 0 &&
+        shm_load(&arena->head->heap_words.unswept) != 0)
+        memory_sweep(arena);
 }
 
 /*

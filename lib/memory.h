@@ -17,5 +17,7 @@ int memory_take(struct arena *arena, uint64_t bytes,
     struct deadline *deadline, uint32_t *unit);
 /* Frees the blocks of dead owners and of objects that are gone. */
 void memory_sweep(struct arena *arena);
+/* ... if a hint says that there are some; after objects were destroyed. */
+void memory_settle(struct arena *arena);
 
 #endif /* SYSVMP_MEMORY_H */

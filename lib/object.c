@@ -57,6 +57,16 @@ remove_queue(const struct arena *arena, struct object *object)
         sysv_msg_remove(&queue);
 }
 
+/* Does it leave blocks of the heap? */
+static bool
+list_used(const struct object *object)
+{
+    uint32_t kind = shm_load(&object->kind);
+
+    return (kind == OBJECT_QUEUE || kind == OBJECT_PIPE) &&
+        shm_load(&object->channel.list.tally) != 0;
+}
+
 /* Removes entry i, whatever state it is in. */
 static void
 remove_entry(struct arena *arena, uint32_t i)
@@ -67,6 +77,8 @@ remove_entry(struct arena *arena, uint32_t i)
     if (shm_load(&object->state) == OBJECT_EMPTY)
         return;
     remove_queue(arena, object);
+    if (list_used(object))
+        shm_store(&arena->head->heap_words.unswept, 1);
     if (block_known(arena, block))
         block_free(arena, block, shm_load(&object->slot),
             shm_load(&object->slots));

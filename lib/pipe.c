@@ -10,6 +10,7 @@
 #include "error.h"
 #include "heap.h"
 #include "leave.h"
+#include "memory.h"
 #include "msg.h"
 #include "pipe.h"
 
@@ -289,9 +290,11 @@ void
 sysvmp_conn_destroy(struct sysvmp_conn *c)
 {
     GUARDED;
+    struct arena *arena;
 
     if (!valid(c))
         return;
+    arena = c->handle.arena;
     registry_lock();
     if (!own_load(&c->handle.closed))
         close_conn(c);
@@ -300,6 +303,7 @@ sysvmp_conn_destroy(struct sysvmp_conn *c)
     if (c->handle.given == 0) /* else conn_settle() frees it */
         free(c);
     registry_unlock();
+    memory_settle(arena);
 }
 
 void

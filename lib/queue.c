@@ -9,6 +9,7 @@
 #include "channel.h"
 #include "error.h"
 #include "leave.h"
+#include "memory.h"
 #include "msg.h"
 
 #define QUEUE_MAGIC 0x51554555u
@@ -317,5 +318,6 @@ sysvmp_queue_destroy(struct sysvmp_queue *q)
         claims_drop(q->channel.claims);
     }
     registry_unlock();
+    memory_settle(q->handle.arena);
     free(q);
 }
