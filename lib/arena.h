@@ -47,6 +47,8 @@ struct heap_words {
     _Atomic uint32_t unswept; /* a hint: somebody has left a run */
     /* How much of that is kept: heap.c. */
     _Atomic uint32_t keep, cooled, idle, gives;
+    _Atomic uint32_t used; /* units */
+    uint32_t reserved;
     _Atomic uint32_t bins[HEAP_BINS]; /* first free run, plus one, of 2^i
                                        * units to 2^(i+1) - 1 */
 };

@@ -16,10 +16,27 @@
 #include "claim.h"
 #include "heap.h"
 
+/* Who is waiting for the last one to be done. */
+static void
+tell_finished(struct channel *channel)
+{
+    if (claim_unfinished(&channel->words->list) != 0)
+        return;
+    gate_wake(&channel->join);
+    gate_wake(&channel->receive); /* it may be the end of file */
+}
+
+void
+channel_mend(struct channel *channel, struct list_view *view)
+{
+    claim_mend(&channel->list, view);
+    gate_wake(&channel->receive);
+    tell_finished(channel);
+}
+
 void
 channel_reap(struct channel *channel, struct list_view *view)
 {
-    claim_mend(&channel->list, view);
     if (channel_claimed_by_others(channel) &&
         claim_reap(&channel->list, view) > 0)
         gate_wake(&channel->receive);
@@ -32,7 +49,7 @@ channel_settle(struct channel *channel)
     struct list_view view;
 
     if (!channel_claimed_by_others(channel) ||
-        list_enter(&channel->list, &at_once, &view) < 0)
+        channel_enter(channel, &at_once, &view) < 0)
         return;
     channel_reap(channel, &view);
     list_leave(&channel->list);
@@ -43,11 +60,10 @@ end_claim(struct channel *channel, uint32_t unit, bool done)
 {
     struct deadline forever = DEADLINE(SYSVMP_FOREVER);
     struct list_view view;
-    int error = list_enter(&channel->list, &forever, &view);
+    int error = channel_enter(channel, &forever, &view);
 
     if (error < 0)
         return error;
-    claim_mend(&channel->list, &view);
     error = claim_end(&channel->list, &view, unit, done);
     list_leave(&channel->list);
     if (error == 0 && view.freed != 0)
@@ -71,13 +87,18 @@ channel_end_claim(struct channel *channel, uint32_t unit, bool done)
     if (note == NULL)
         return -EOVERFLOW;
     error = end_claim(channel, note->unit, done);
+    if (error == -EINTR || error == -EBADF) {
+        registry_lock();
+        claims_put_back(claims, note);
+        registry_unlock();
+        return error;
+    }
     free(note);
     if (error < 0)
         return error;
-    if (!done || claim_unfinished(&channel->words->list) == 0)
-        gate_wake(&channel->receive); /* or there is an end of file */
-    if (claim_unfinished(&channel->words->list) == 0)
-        gate_wake(&channel->join);
+    if (!done)
+        gate_wake(&channel->receive);
+    tell_finished(channel);
     return 0;
 }
 

@@ -230,11 +230,10 @@ finish_block(struct receiving *receiving, const struct list_view *view,
 
 /* Hands over what is claimed. */
 static void
-finish_claim(struct receiving *receiving, uint32_t unit)
+finish_claim(struct receiving *receiving, uint32_t unit, size_t length)
 {
     struct channel *channel = receiving->channel;
     const struct list_block *block = list_block(channel->list.arena, unit);
-    size_t length = (size_t) shm_load(&block->length);
 
     if (receiving->items != NULL) {
         struct sysvmp_item *item = &receiving->items[receiving->done];
@@ -269,19 +268,20 @@ try_claim(struct receiving *receiving)
     size_t room = receiving->items == NULL
         ? SIZE_MAX : receiving->items[receiving->done].size;
     uint32_t unit = receiving->block;
+    size_t length;
     struct list_view view;
-    int error = list_enter(&channel->list, &receiving->deadline, &view);
+    int error = channel_enter(channel, &receiving->deadline, &view);
 
     if (error < 0)
         return channel_unlucky(error);
     channel_reap(channel, &view);
-    error = claim_take(&channel->list, &view, room, &unit);
+    error = claim_take(&channel->list, &view, room, &unit, &length);
     list_leave(&channel->list);
     if (error < 0)
         return error;
     if (view.freed != 0)
         heap_give(channel->list.arena, view.freed - 1);
-    finish_claim(receiving, unit);
+    finish_claim(receiving, unit, length);
     return 0;
 }
 
@@ -326,7 +326,7 @@ make_ready(struct receiving *receiving)
     if ((receiving->items != NULL && !claims) || receiving->block != NONE)
         return 0;
     error = memory_take(receiving->channel->handle->arena,
-        SYSVMP_INLINE_MAX + LIST_HEADER, &receiving->deadline,
+        SYSVMP_INLINE_MAX + LIST_HEADER, true, &receiving->deadline,
         &receiving->block);
     if (error < 0)
         receiving->block = NONE;
@@ -415,8 +415,8 @@ nothing(struct receiving *receiving,
     nobody = no_writer(channel);
     if (nobody != 1)
         return nobody == 0 ? -EAGAIN : nobody;
-    if (channel_claimed_by_others(channel))
-        return -EAGAIN; /* these may come back */
+    if (channel_may_come_back(channel))
+        return -EAGAIN;
     /* The last writer may have sent between our look and its end. */
     receiving->ask = true;
     seen = again(receiving);
@@ -631,7 +631,7 @@ try_next(struct receiving *receiving)
         length = next_in_kernel(channel);
     if (length != -EAGAIN || list_empty(channel))
         return length;
-    error = list_enter(&channel->list, &receiving->deadline, &view);
+    error = channel_enter(channel, &receiving->deadline, &view);
     if (error < 0)
         return channel_unlucky(error);
     if (channel->claims != NULL)

@@ -117,7 +117,7 @@ prepare_single(struct sending *sending)
 {
     struct arena *arena = sending->channel->handle->arena;
     const struct sysvmp_item *item = &sending->items[sending->done];
-    int error = memory_take(arena, (uint64_t) item->len + LIST_HEADER,
+    int error = memory_take(arena, (uint64_t) item->len + LIST_HEADER, false,
         &sending->deadline, &sending->block);
 
     if (error < 0) {
@@ -159,7 +159,8 @@ prepare_chunk(struct sending *sending, size_t size, uint32_t n)
     struct arena *arena = sending->channel->list.arena;
     size_t longest = 0;
     uint32_t at;
-    int error = memory_take(arena, size, &sending->deadline, &sending->block);
+    int error = memory_take(arena, size, false, &sending->deadline,
+        &sending->block);
 
     if (error < 0) {
         sending->block = NONE;
@@ -278,7 +279,7 @@ try_list(struct sending *sending)
     for (;;) {
         struct list_view view;
 
-        error = list_enter(list, &sending->deadline, &view);
+        error = channel_enter(sending->channel, &sending->deadline, &view);
         if (error < 0)
             return channel_unlucky(error);
         error = append(sending, &view);

@@ -100,6 +100,15 @@ int channel_end_claim(struct channel *channel, uint32_t unit, bool done);
 void channel_give_up_claims(struct channel *channel);
 /* Waits until nothing is unfinished. */
 int channel_join(struct channel *channel, int timeout_ms);
+/* What this process has none of may come back. */
+static inline bool
+channel_may_come_back(const struct channel *channel)
+{
+    return UNLIKELY(channel->claims != NULL) &&
+        claims_count(channel->claims) == 0 &&
+        claim_count(&channel->words->list) > 0;
+}
+
 static inline bool
 channel_claimed_by_others(const struct channel *channel)
 {
@@ -110,6 +119,20 @@ channel_claimed_by_others(const struct channel *channel)
 /* Gives back what the dead had: inside of the list, and from outside. */
 void channel_reap(struct channel *channel, struct list_view *view);
 void channel_settle(struct channel *channel);
+/* After a death in the list. */
+void channel_mend(struct channel *channel, struct list_view *view);
+
+/* list_enter(), and what a joinable channel needs then. */
+static inline int
+channel_enter(struct channel *channel, struct deadline *deadline,
+    struct list_view *view)
+{
+    int error = list_enter(&channel->list, deadline, view);
+
+    if (UNLIKELY(error == 0 && view->died && channel->claims != NULL))
+        channel_mend(channel, view);
+    return error;
+}
 
 /* Messages in it. */
 ssize_t channel_messages(const struct channel *channel);

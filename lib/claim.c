@@ -107,7 +107,7 @@ dead(const struct list *list, const unsigned short *alive, uint64_t taker)
 }
 
 /* No claim is made while we have the lock, so who is seen dead once all were
- * made was dead then. */
+ * made was dead then.  Judged in the set that has the bells, too. */
 uint32_t
 claim_reap(struct list *list, struct list_view *view)
 {
@@ -115,7 +115,7 @@ claim_reap(struct list *list, struct list_view *view)
     uint32_t block = 0, n = 0;
 
     if (view->claimed == 0 ||
-        sysv_sem_values(list->arena->home, alive) < 0)
+        sysv_sem_values(list->lock.semaphores, alive) < 0)
         return 0;
     for (uint32_t i = 0; i < longest(list) &&
          (block = next_of(list, view, block)) != 0; i++) {
@@ -176,12 +176,16 @@ claim_first(const struct list *list, const struct list_view *view,
 
 static int
 take_returned(struct list *list, struct list_view *view, uint32_t block,
-    size_t room, uint32_t *unit)
+    size_t room, uint32_t *unit, size_t *length)
 {
     struct list_block *b = list_block(list->arena, block - 1);
+    uint64_t bytes = shm_load(&b->length);
 
-    if (shm_load(&b->length) > room)
+    if (bytes > list_room(list, block))
+        return -EBADMSG;
+    if (bytes > room)
         return -EMSGSIZE;
+    *length = (size_t) bytes;
     shm_store(&b->taker, arena_me(list->arena));
     shm_store(&b->claim, CLAIM_HELD);
     view->claimed++;
@@ -204,7 +208,7 @@ copy_into(struct list *list, uint32_t unit, const struct list_first *first)
 
 int
 claim_take(struct list *list, struct list_view *view, size_t room,
-    uint32_t *unit)
+    uint32_t *unit, size_t *length)
 {
     uint32_t returned = first_returned(list, view);
     struct list_first first;
@@ -212,7 +216,7 @@ claim_take(struct list *list, struct list_view *view, size_t room,
     int error;
 
     if (returned != 0)
-        return take_returned(list, view, returned, room, unit);
+        return take_returned(list, view, returned, room, unit, length);
     error = list_first(list, view, &first);
     if (error < 0)
         return error;
@@ -235,6 +239,7 @@ claim_take(struct list *list, struct list_view *view, size_t room,
     view->claimed++;
     view->linked = *unit + 1;
     list_commit(list, view);
+    *length = (size_t) first.length;
     return 0;
 }
 
@@ -369,6 +374,16 @@ claims_take(struct claims *claims, uint32_t unit)
         return note;
     }
     return NULL;
+}
+
+void
+claims_put_back(struct claims *claims, struct claim_note *note)
+{
+    note->next = claims->first;
+    claims->first = note;
+    if (note->next == NULL)
+        claims->end = &note->next;
+    own_add(&claims->n, 1);
 }
 
 bool

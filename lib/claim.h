@@ -17,11 +17,12 @@ void claim_mend(struct list *list, struct list_view *view);
 uint32_t claim_reap(struct list *list, struct list_view *view);
 /*
  * Takes the first message, if it is not longer than `room`; *unit: a block of
- * ours, or CLAIM_NONE, then the one that has the message.  Committed.
+ * ours, or CLAIM_NONE, then the one that has the message, of *length bytes.
+ * Committed.
  * -EAGAIN, -EMSGSIZE, -EBADMSG; -ENOBUFS: it takes a block.
  */
 int claim_take(struct list *list, struct list_view *view, size_t room,
-    uint32_t *unit);
+    uint32_t *unit, size_t *length);
 /* As list_first(), but what was given back comes first. */
 int claim_first(const struct list *list, const struct list_view *view,
     struct list_first *first);
@@ -77,6 +78,8 @@ void claims_add(struct claims *claims, struct claim_note *note,
 /* Takes a note off: this thread's oldest, or that of a unit that is apart;
  * NULL: there is none. */
 struct claim_note *claims_take(struct claims *claims, uint32_t unit);
+/* It was not ended: it is the oldest again. */
+void claims_put_back(struct claims *claims, struct claim_note *note);
 /* Had what this thread took last been taken before? */
 bool claims_redelivered(struct claims *claims);
 /* One user less. */

@@ -115,6 +115,15 @@ change_warm(const struct arena *arena, int64_t by)
 }
 
 static void
+change_used(const struct arena *arena, int64_t by)
+{
+    struct heap_words *words = words_of(arena);
+    int64_t used = (int64_t) shm_load(&words->used) + by;
+
+    shm_store(&words->used, used > 0 ? (uint32_t) used : 0);
+}
+
+static void
 bin_insert(const struct arena *arena, uint32_t i, uint32_t units)
 {
     _Atomic uint32_t *first = &words_of(arena)->bins[bin_of(units)];
@@ -188,6 +197,7 @@ rebuild(const struct arena *arena)
     for (int bin = 0; bin < HEAP_BINS; bin++)
         shm_store(&words->bins[bin], 0);
     shm_store(&words->warm, 0);
+    shm_store(&words->used, 0);
     while (i < high) {
         uint64_t run = shm_load(&heap_unit(arena, i)->run);
         uint32_t length = free_run(arena, i), next;
@@ -195,6 +205,7 @@ rebuild(const struct arena *arena)
         if (length == 0) {
             if (run >> 1 == 0 || run >> 1 > high - i)
                 break; /* damaged: what comes after is lost */
+            change_used(arena, (int64_t) (run >> 1));
             i += (uint32_t) (run >> 1);
             continue;
         }
@@ -351,6 +362,7 @@ use(const struct arena *arena, uint32_t i, uint32_t units)
     /* Else its last unit might still name a free run inside of it. */
     shm_store(&heap_unit(arena, i + units - 1)->owner, 0);
     shm_store(&unit->owner, arena_me(arena));
+    change_used(arena, units);
     shm_store(&unit->run, (uint64_t) units << 1 | RUN_USED);
 }
 
@@ -381,7 +393,7 @@ take_locked(struct arena *arena, uint32_t units, bool may_grow,
 }
 
 int
-heap_take(struct arena *arena, uint64_t bytes, bool may_grow,
+heap_take(struct arena *arena, uint64_t bytes, uint32_t spare, bool may_grow,
     struct deadline *deadline, uint32_t *unit, bool *cold)
 {
     uint64_t units = (bytes + UNIT_SIZE - 1) / UNIT_SIZE;
@@ -392,7 +404,10 @@ heap_take(struct arena *arena, uint64_t bytes, bool may_grow,
     error = heap_lock(arena, deadline);
     if (error < 0)
         return error;
-    error = take_locked(arena, (uint32_t) units, may_grow, unit, cold);
+    if (shm_load(&words_of(arena)->used) + units + spare > heap_units(arena))
+        error = -ENOMEM;
+    else
+        error = take_locked(arena, (uint32_t) units, may_grow, unit, cold);
     heap_unlock(arena);
     return error;
 }
@@ -433,6 +448,7 @@ free_locked(struct arena *arena, uint32_t i, uint32_t *length)
 {
     struct unit *unit = heap_unit(arena, i);
 
+    change_used(arena, -(int64_t) *length);
     shm_store(&unit->tag, *length); /* who has it may have written to it all */
     shm_store(&unit->run, (uint64_t) *length << 1);
     i = merge(arena, i, length);
@@ -479,6 +495,7 @@ cool(struct arena *arena, uint32_t i, uint32_t length)
         shm_store(&words_of(arena)->unswept, 1);
         return;
     }
+    change_used(arena, -(int64_t) length);
     shm_store(&heap_unit(arena, i)->tag, 0);
     shm_store(&heap_unit(arena, i)->run, (uint64_t) length << 1);
     i = merge(arena, i, &length);
@@ -549,20 +566,6 @@ heap_trim(struct arena *arena)
 void
 heap_state(const struct arena *arena, uint32_t *used, uint32_t *all)
 {
-    uint32_t high = shm_load(&words_of(arena)->high);
-    uint32_t i = 0;
-
+    *used = shm_load(&words_of(arena)->used);
     *all = heap_units(arena);
-    *used = 0;
-    if (high > *all)
-        high = *all;
-    while (i < high) {
-        uint64_t run = shm_load(&heap_unit(arena, i)->run);
-
-        if (run >> 1 == 0 || run >> 1 > high - i)
-            break;
-        if (run & RUN_USED)
-            *used += (uint32_t) (run >> 1);
-        i += (uint32_t) (run >> 1);
-    }
 }

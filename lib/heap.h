@@ -54,11 +54,12 @@ void heap_lay_out(struct arena_head *head, uint64_t end, uint64_t size);
 /* This process's view of the lock: once, by who makes the arena. */
 void heap_open(struct arena *arena);
 /*
- * Takes a run of at least so many bytes (1 or more), owned by this process;
- * *cold: some of it may have no memory yet.  -ENOBUFS: none is free, and grow
- * was not allowed; -ENOMEM: nor could it grow; or a code of the lock.
+ * Takes a run of at least so many bytes (1 or more), owned by this process,
+ * and leaves `spare` units free; *cold: some of it may have no memory yet.
+ * -ENOBUFS: none is free, and grow was not allowed; -ENOMEM: nor could it grow;
+ * or a code of the lock.
  */
-int heap_take(struct arena *arena, uint64_t bytes, bool grow,
+int heap_take(struct arena *arena, uint64_t bytes, uint32_t spare, bool grow,
     struct deadline *deadline, uint32_t *unit, bool *cold);
 /* Gives one back.  If the lock can't be had, the next sweep does it. */
 void heap_give(struct arena *arena, uint32_t unit);

@@ -68,6 +68,14 @@ block_size(const struct list *list, uint32_t block)
         : (uint64_t) heap_run(list->arena, block - 1) * UNIT_SIZE;
 }
 
+uint64_t
+list_room(const struct list *list, uint32_t block)
+{
+    uint64_t size = block_size(list, block);
+
+    return size > LIST_HEADER ? size - LIST_HEADER : 0;
+}
+
 /*
  * The view.
  */

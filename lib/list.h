@@ -65,6 +65,8 @@ list_count(const struct list_words *words)
 /* The state that is valid with that tally. */
 const struct list_state *list_state(const struct list_words *words,
     uint64_t tally);
+/* Bytes that a block has for one message. */
+uint64_t list_room(const struct list *list, uint32_t block);
 /* Bytes in it; of a moment. */
 uint64_t list_bytes(const struct list_words *words);
 

@@ -19,6 +19,7 @@
 #include "object.h"
 #include "pages.h"
 
+#define RESERVE 64u
 /* Smaller blocks get their memory when they are touched. */
 #define FILL_LEAST 65536
 
@@ -181,6 +182,15 @@ memory_settle(struct arena *arena)
  * To take a block.
  */
 
+/* Units, 256 KiB or an eighth. */
+static uint32_t
+reserve_of(const struct arena *arena)
+{
+    uint32_t part = heap_units(arena) / 8;
+
+    return part < RESERVE ? part : RESERVE;
+}
+
 static int
 no_room(const struct arena *arena, uint64_t bytes)
 {
@@ -197,20 +207,21 @@ no_room(const struct arena *arena, uint64_t bytes)
 }
 
 int
-memory_take(struct arena *arena, uint64_t bytes, struct deadline *deadline,
-    uint32_t *unit)
+memory_take(struct arena *arena, uint64_t bytes, bool reserve,
+    struct deadline *deadline, uint32_t *unit)
 {
+    uint32_t spare = reserve ? 0 : reserve_of(arena);
     bool cold;
-    int error = heap_take(arena, bytes, false, deadline, unit, &cold);
+    int error = heap_take(arena, bytes, spare, false, deadline, unit, &cold);
 
     if (error == -ENOBUFS) {
         if (worth_a_sweep(arena))
             memory_sweep(arena);
-        error = heap_take(arena, bytes, true, deadline, unit, &cold);
+        error = heap_take(arena, bytes, spare, true, deadline, unit, &cold);
     }
     if (error == -ENOMEM) {
         memory_sweep(arena);
-        error = heap_take(arena, bytes, true, deadline, unit, &cold);
+        error = heap_take(arena, bytes, spare, true, deadline, unit, &cold);
     }
     if (error == 0 && cold && bytes >= FILL_LEAST) {
         error = pages_fill(heap_address(arena, *unit),

@@ -425,7 +425,8 @@ void sysvmp_rlock_destroy(struct sysvmp_rlock *lock);
  *
  * With SYSVMP_JOINABLE a message is its taker's until sysvmp_queue_task_done(),
  * and goes back to the front when the taker ends, or destroys its handle,
- * without.  (So it may have more than maxsize messages for a while.)
+ * without.  (So it may have more than maxsize messages for a while.)  A process
+ * that has none itself sees the end of file when those of the others are done.
  *
  * Returns 0, or a creation code.
  */

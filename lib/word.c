@@ -350,7 +350,10 @@ word_enter(struct word *word, struct deadline *deadline)
     if (UNLIKELY(result < 0))
         result = acquire_patiently(word, deadline);
     if (UNLIKELY(result >= 0 && own_load(&self.leaving))) {
-        (void) word_release(word);
+        if (result == SYSVMP_OWNER_DEAD)
+            word_give_up(word); /* the next one shall be told, too */
+        else
+            (void) word_release(word);
         result = -EBADF;
     }
     if (UNLIKELY(result < 0))

@@ -56,7 +56,7 @@ take(int i)
     uint32_t units = random_size();
     bool cold;
 
-    if (heap_take(arena, (uint64_t) units * UNIT_SIZE, true, &forever,
+    if (heap_take(arena, (uint64_t) units * UNIT_SIZE, 0, true, &forever,
             &runs[i].unit, &cold) != 0)
         return 0;
     runs[i].units = units;
