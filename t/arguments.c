@@ -39,12 +39,15 @@ static struct sysvmp_lock *lock;
 static struct sysvmp_rlock *rlock;
 static struct sysvmp_queue *q;
 static struct sysvmp_conn *end[2];
+static struct sysvmp_msg *msg;
+static struct sysvmp_item item = {buf, sizeof(buf), 1};
 
 static void
 constructors(void)
 {
     struct sysvmp_queue *no_q = garbage;
     struct sysvmp_conn *no_end[2] = {garbage, garbage};
+    struct sysvmp_msg *no_msg = garbage;
 
     IS(-EINVAL, sysvmp_lock_create(NULL));
     IS(-EINVAL, sysvmp_rlock_create(NULL));
@@ -62,6 +65,9 @@ constructors(void)
     ok(no_q == NULL, "... stores NULL");
     IS(-EINVAL, sysvmp_pipe_create(no_end, SYSVMP_EOF));
     ok(no_end[0] == NULL && no_end[1] == NULL, "... stores NULL twice");
+    IS(-EINVAL, sysvmp_msg_create(NULL, 1));
+    IS(-EINVAL, sysvmp_msg_create(&no_msg, (size_t)SSIZE_MAX + 1));
+    ok(no_msg == NULL, "... stores NULL");
 }
 
 static void
@@ -71,6 +77,8 @@ good_calls(void)
     IS(0, sysvmp_rlock_create(&rlock));
     IS(0, sysvmp_queue_create(&q, 1, SYSVMP_EOF));
     IS(0, sysvmp_pipe_create(end, SYSVMP_SIMPLEX));
+    IS(0, sysvmp_msg_create(&msg, 5));
+    IS(5, sysvmp_msg_len(msg));
     IS(0, sysvmp_lock_acquire(lock, SYSVMP_FOREVER));
     IS(1, sysvmp_lock_locked(lock));
     IS(-ETIMEDOUT, sysvmp_lock_acquire(lock, 1));
@@ -88,6 +96,10 @@ good_calls(void)
     IS(1, sysvmp_conn_poll(end[0], -1));
     IS(1, sysvmp_conn_recv(end[0], buf, SSIZE_MAX, 0));
     IS(0, sysvmp_conn_poll(end[0], 1));
+    IS(1, sysvmp_queue_put_many(q, &item, 1, 0));
+    IS(-ETIMEDOUT, sysvmp_queue_put_msg(q, msg, 1));
+    IS(1, sysvmp_queue_get_many(q, &item, 1, 0));
+    IS(-ETIMEDOUT, sysvmp_queue_get_many(q, &item, 1, 1));
 }
 
 static void
@@ -113,8 +125,18 @@ no_handle(void)
     IS(-EINVAL, sysvmp_conn_readable(NULL));
     IS(-EINVAL, sysvmp_conn_writable(NULL));
     IS(-EINVAL, sysvmp_conn_close(NULL));
+    IS(-EINVAL, sysvmp_queue_put_many(NULL, &item, 1, 0));
+    IS(-EINVAL, sysvmp_queue_get_many(NULL, &item, 1, 0));
+    IS(-EINVAL, sysvmp_queue_put_msg(NULL, msg, 0));
+    IS(-EINVAL, sysvmp_queue_put_msg(q, NULL, 0));
+    IS(-EINVAL, sysvmp_queue_get_msg(q, NULL, 0));
+    IS(-EINVAL, sysvmp_conn_send_msg(end[1], NULL, 0));
+    IS(-EINVAL, sysvmp_conn_recv_msg(end[0], NULL, 0));
+    IS(0, sysvmp_msg_len(NULL));
+    ok(sysvmp_msg_data(NULL) == NULL, "... nor are there data of NULL");
     CALL((sysvmp_lock_destroy(NULL), sysvmp_rlock_destroy(NULL),
-        sysvmp_queue_destroy(NULL), sysvmp_conn_destroy(NULL), 0));
+        sysvmp_queue_destroy(NULL), sysvmp_conn_destroy(NULL),
+        sysvmp_msg_destroy(NULL), 0));
     ok(1, "arguments: destroy(NULL) does nothing");
 }
 
@@ -122,6 +144,7 @@ static void
 wrong_kind(void)
 {
     void *a_lock = lock, *an_rlock = rlock, *a_queue = q, *an_end = end[0];
+    struct sysvmp_msg *no_msg = garbage;
 
     IS(-EINVAL, sysvmp_queue_put(a_lock, "x", 1, 0));
     IS(-EINVAL, sysvmp_queue_get(an_end, buf, 1, 0));
@@ -135,8 +158,16 @@ wrong_kind(void)
     IS(-EINVAL, sysvmp_lock_release(a_queue));
     IS(-EINVAL, sysvmp_rlock_acquire(a_lock, 0));
     IS(-EINVAL, sysvmp_rlock_owner(an_end));
+    IS(-EINVAL, sysvmp_queue_put_many(a_lock, &item, 1, 0));
+    IS(-EINVAL, sysvmp_queue_get_many(an_end, &item, 1, 0));
+    IS(-EINVAL, sysvmp_queue_put_msg(q, a_lock, 0));
+    IS(-EINVAL, sysvmp_queue_put_msg(an_end, msg, 0));
+    IS(-EINVAL, sysvmp_conn_send_msg(end[1], a_queue, 0));
+    IS(-EINVAL, sysvmp_conn_recv_msg(a_queue, &no_msg, 0));
+    ok(no_msg == NULL, "... stores NULL");
     sysvmp_queue_destroy(a_lock);
     sysvmp_lock_destroy(a_queue);
+    sysvmp_msg_destroy(a_queue);
     IS(0, sysvmp_lock_locked(lock));
     IS(0, sysvmp_queue_qsize(q));
 }
@@ -155,8 +186,8 @@ buffers_and_times(void)
     IS(-EINVAL, sysvmp_queue_get(q, buf, too_long, 0));
     IS(-EINVAL, sysvmp_conn_send(end[1], "x", too_long, 0));
     IS(-EINVAL, sysvmp_conn_recv(end[0], buf, SIZE_MAX, 0));
-    IS(-EMSGSIZE, sysvmp_queue_put(q, "x", SSIZE_MAX, 0));
-    IS(-EMSGSIZE, sysvmp_conn_send(end[1], "x", SSIZE_MAX, 0));
+    IS(-ENOMEM, sysvmp_queue_put(q, "x", SSIZE_MAX, 0));
+    IS(-ENOMEM, sysvmp_conn_send(end[1], "x", SSIZE_MAX, 0));
     IS(-EINVAL, sysvmp_lock_acquire(lock, -2));
     IS(-EINVAL, sysvmp_rlock_acquire(rlock, INT_MIN));
     IS(-EINVAL, sysvmp_queue_put(q, "x", 1, -2));
@@ -164,6 +195,10 @@ buffers_and_times(void)
     IS(-EINVAL, sysvmp_conn_send(end[1], "x", 1, -2));
     IS(-EINVAL, sysvmp_conn_recv(end[0], buf, 1, -2));
     IS(-EINVAL, sysvmp_conn_poll(end[0], -2));
+    IS(-EINVAL, sysvmp_queue_put_many(q, &item, 1, -2));
+    IS(-EINVAL, sysvmp_queue_get_many(q, &item, 1, -2));
+    IS(-EINVAL, sysvmp_queue_put_msg(q, msg, -2));
+    IS(-EINVAL, sysvmp_conn_send_msg(end[1], msg, -2));
     IS(1, sysvmp_queue_empty(q));
     IS(0, sysvmp_conn_poll(end[0], 0));
 }
@@ -189,6 +224,11 @@ old_handles(void)
     IS(-EBADF, sysvmp_conn_send(end[1], "x", 1, -1));
     IS(-EBADF, sysvmp_conn_recv(end[0], buf, 1, -1));
     IS(-EBADF, sysvmp_conn_poll(end[0], -1));
+    IS(-EBADF, sysvmp_queue_put_many(q, &item, 1, -1));
+    IS(-EBADF, sysvmp_queue_get_many(q, &item, 1, -1));
+    IS(-EBADF, sysvmp_queue_put_msg(q, msg, -1));
+    IS(-EBADF, sysvmp_conn_send_msg(end[1], msg, -1));
+    IS(0, sysvmp_msg_len(msg));
 }
 
 static void
@@ -205,7 +245,7 @@ after_leave(void)
     old_handles();
     CALL((sysvmp_lock_destroy(lock), sysvmp_rlock_destroy(rlock),
         sysvmp_queue_destroy(q), sysvmp_conn_destroy(end[0]),
-        sysvmp_conn_destroy(end[1]), 0));
+        sysvmp_conn_destroy(end[1]), sysvmp_msg_destroy(msg), 0));
     IS(1, sysvmp_queue_get(again, buf, 1, 0));
     CALL((sysvmp_queue_destroy(again), 0));
 }
@@ -213,7 +253,7 @@ after_leave(void)
 int
 main(void)
 {
-    plan(13 + 21 + 21 + 14 + 20 + 40 + 1);
+    plan(16 + 27 + 30 + 21 + 24 + 50 + 1);
     constructors();
     good_calls();
     no_handle();

@@ -9,8 +9,6 @@
 
 #include "crash-queue.h"
 
-static pid_t large;
-
 static int
 get_at_leisure(void)
 {
@@ -72,43 +70,8 @@ look_with_putter(const struct crash_end *end)
     peer_has_put();
     drain();
     want(1, got[PEERS], "the peer's message came");
-    want(limit > 0 ? limit - 1 : full_at - 1, got[FILLING],
+    want(limit - 1, got[FILLING],
         "the messages that the victim did not want");
-    last_look();
-}
-
-/* A large message first in the line: there is room for the other one. */
-static int
-peer_puts_large(void)
-{
-    static const char bytes[SYSVMP_INLINE_MAX];
-
-    return sysvmp_queue_put(q, bytes, sizeof(bytes), SYSVMP_FOREVER) == 0
-        ? 0
-        : 250;
-}
-
-static void
-let_unlike_put(void)
-{
-    large = sleeping_peer(peer_puts_large);
-    let_peer_put();
-}
-
-static void
-look_with_unlike(const struct crash_end *end)
-{
-    char bytes[SYSVMP_INLINE_MAX];
-    ssize_t len;
-    int whole = 0;
-
-    (void)end;
-    peer_has_put();
-    while ((len = sysvmp_queue_get(q, bytes, sizeof(bytes),
-                whole ? SYSVMP_NOWAIT : CRASH_BOUND_MS)) >= 0)
-        whole += len == sizeof(bytes);
-    want(1, whole, "the large message came");
-    want(0, peer_end(large), "the large put");
     last_look();
 }
 
@@ -120,17 +83,9 @@ there_cases(void)
     static const struct crash_case waited = {
         "get, bounded queue, a sender waits", create_bounded_full, NULL,
         let_peer_put, get_at_leisure, NULL, look_with_putter, STAYS};
-    static const struct crash_case full = {"get, a sender waits",
-        create_full, NULL, let_peer_put, get_at_leisure, NULL,
-        look_with_putter, STAYS};
-    static const struct crash_case unlike = {
-        "get, senders of unlike messages wait", create_full, NULL,
-        let_unlike_put, get_at_leisure, NULL, look_with_unlike, STAYS};
 
     crash_run(&alone);
     crash_run(&waited);
-    crash_run(&full);
-    crash_run(&unlike);
 }
 
 /*
@@ -314,7 +269,7 @@ look_at_room(const struct crash_end *end)
     want(1, got[PEERS], "the peer's message came");
     if (got[VICTIMS] > 1 || got[FIRST] > 1)
         wrong("a message came twice");
-    want((limit > 0 ? limit : full_at) - 1, got[FILLING],
+    want(limit - 1, got[FILLING],
         "the messages that the victim did not want");
     last_look();
 }
@@ -331,13 +286,10 @@ thread_cases(void)
     static const struct crash_case waited = {
         "get, bounded queue, senders wait", create_bounded_full, NULL,
         let_peer_put, get_at_leisure, NULL, look_at_room, ENDS};
-    static const struct crash_case full = {"get, senders wait", create_full,
-        NULL, let_peer_put, get_at_leisure, NULL, look_at_room, ENDS};
 
     crash_run_beside_sleep(&empty, sleep_in_get);
     crash_run_beside_sleep(&bounded, sleep_in_get);
     crash_run_beside_sleep(&waited, sleep_in_put);
-    crash_run_beside_sleep(&full, sleep_in_put);
 }
 
 /*
@@ -362,7 +314,7 @@ look_after_putters(const struct crash_end *end)
     drain();
     if (got[PEERS] > 2 || got[PEERS] < 2 - killed)
         wrong("the peer's and the heir's message: %d", got[PEERS]);
-    want((limit > 0 ? limit : full_at) - 1, got[FILLING],
+    want(limit - 1, got[FILLING],
         "the messages that the victim did not want");
     last_look();
 }
@@ -433,9 +385,6 @@ heir_cases(void)
     static const struct crash_case waited = {
         "get, bounded queue, two senders wait", create_bounded_full, NULL,
         let_heir_put, get_at_leisure, NULL, look_after_putters, STAYS};
-    static const struct crash_case full = {"get, two senders wait",
-        create_full, NULL, let_heir_put, get_at_leisure, NULL,
-        look_after_putters, STAYS};
     static const struct crash_case empty = {"get, empty, and two more wait",
         create_empty, NULL, NULL, get_at_leisure, put_for_heir,
         look_after_getters, STAYS};
@@ -445,7 +394,6 @@ heir_cases(void)
 
     crash_run_heir(&there, heir_gets);
     crash_run_heir(&waited, NULL);
-    crash_run_heir(&full, NULL);
     crash_run_heir(&empty, NULL);
     crash_run_heir(&bounded, NULL);
 }
@@ -453,7 +401,7 @@ heir_cases(void)
 int
 main(void)
 {
-    plan(11 + 4 + 5);
+    plan(9 + 3 + 4);
     there_cases();
     empty_cases();
     end_cases();

@@ -22,6 +22,7 @@ enum { SAW_END = 200, SAW_OTHER = 250 };
 static struct sysvmp_conn *reads, *writes;
 static struct sysvmp_lock *lock, *other; /* for another thread */
 static struct sysvmp_queue *queue;
+static const char filling[64 * 1024];
 static pid_t receiver, sender, locker;
 
 /* So that each waiter sleeps. */
@@ -39,7 +40,7 @@ create(void)
     must(sysvmp_pipe_create(end, 0), "pipe_create");
     reads = end[0];
     writes = end[1];
-    while (sysvmp_conn_send(writes, "x", 1, SYSVMP_NOWAIT) == 0)
+    while (sysvmp_conn_send(writes, filling, sizeof(filling), 0) == 0)
         continue;
     must(sysvmp_lock_create(&lock), "lock_create");
     must(sysvmp_lock_create(&other), "lock_create");

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 
 enum { FIRST = 1, VICTIMS = 2, PEERS = 3, FILLING = 100 };
+/* Four of these fill a pipe. */
+enum { LARGE = 64 * 1024 };
 /* What a peer ends with. */
 enum { SAW_END = 200, SAW_OTHER = 250 };
 
@@ -38,11 +40,16 @@ send_by(struct sysvmp_conn *conn, int number, int timeout_ms)
 static int
 receive(int timeout_ms)
 {
-    int number = 0;
+    static union {
+        int number;
+        char bytes[LARGE];
+    } message;
     ssize_t len =
-        sysvmp_conn_recv(reads, &number, sizeof(number), timeout_ms);
+        sysvmp_conn_recv(reads, &message, sizeof(message), timeout_ms);
 
-    return len < 0 ? (int)len : len == sizeof(number) ? number : -EBADMSG;
+    if (len < 0)
+        return (int)len;
+    return len == sizeof(int) || len == LARGE ? message.number : -EBADMSG;
 }
 
 static void
@@ -64,10 +71,11 @@ create(void)
 static void
 fill_by(struct sysvmp_conn *conn)
 {
-    int number = FIRST;
+    static int message[LARGE / sizeof(int)];
 
-    while (send_by(conn, number, SYSVMP_NOWAIT) == 0)
-        number = FILLING;
+    message[0] = FIRST;
+    while (sysvmp_conn_send(conn, message, LARGE, SYSVMP_NOWAIT) == 0)
+        message[0] = FILLING;
 }
 
 static void

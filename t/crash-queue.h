@@ -21,7 +21,7 @@ enum { FIRST = 1, VICTIMS = 2, PEERS = 3, HELP = 4, FILLING = 100 };
 
 static struct sysvmp_queue *q;
 static int limit;     /* of the queue; 0: none */
-static int full_at;   /* how many of our messages fill it */
+static int full_at;   /* how many of our messages fill it; 1 without limit */
 static int got[128];  /* how often each number was received by the tester */
 static pid_t waiter;
 
@@ -96,20 +96,14 @@ create_bounded(void)
     create(0);
 }
 
-/* Puts FIRST, then FILLING until it is full. */
+/* Puts FIRST, then FILLING until it is full; where it never is, FIRST. */
 MAYBE_UNUSED static void
 fill(void)
 {
     full_at = 0;
     while (put(full_at == 0 ? FIRST : FILLING, SYSVMP_NOWAIT) == 0)
-        full_at++;
-}
-
-MAYBE_UNUSED static void
-create_full(void)
-{
-    create_empty();
-    fill();
+        if (++full_at > limit)
+            break;
 }
 
 MAYBE_UNUSED static void
@@ -124,14 +118,9 @@ create_bounded_full(void)
 MAYBE_UNUSED static void
 last_look(void)
 {
-    int before = full_at;
-
     want(0, sysvmp_queue_qsize(q), "messages at the end");
     fill();
-    if (limit > 0)
-        want(limit, full_at, "messages that fill it at the end");
-    else if (before > 0)
-        want(before, full_at, "messages that fill it at the end");
+    want(limit > 0 ? limit : 1, full_at, "messages that fill it at the end");
     want(FIRST, get(SYSVMP_NOWAIT), "the first of them");
     full_at = 0;
     sysvmp_queue_destroy(q);

@@ -16,9 +16,9 @@ enum { SLEEP_MS = 5000, SWITCHES = 2 };
 
 static struct sysvmp_lock *lock;
 static struct sysvmp_rlock *rlock;
-static struct sysvmp_queue *empty, *with_eof, *full, *full_kernel, *stop;
+static struct sysvmp_queue *empty, *with_eof, *full, *full_large, *stop;
 static struct sysvmp_conn *quiet[2], *polled[2], *full_pipe[2];
-static char buf[SYSVMP_INLINE_MAX];
+static char buf[SYSVMP_INLINE_MAX], large[100000];
 
 static int64_t
 get(void)
@@ -45,9 +45,9 @@ put(void)
 }
 
 static int64_t
-put_kernel(void)
+put_large(void)
 {
-    return sysvmp_queue_put(full_kernel, buf, sizeof(buf), SYSVMP_FOREVER);
+    return sysvmp_queue_put(full_large, large, sizeof(large), SYSVMP_FOREVER);
 }
 
 static int64_t
@@ -105,7 +105,7 @@ static const struct sleeper {
     {"queue_get with a timeout", get_with_timeout},
     {"queue_get with SYSVMP_EOF", get_or_eof},
     {"queue_put, maxsize reached", put},
-    {"queue_put, the kernel's queue full", put_kernel},
+    {"queue_put of a large message, maxsize reached", put_large},
     {"conn_recv", conn_recv},
     {"conn_poll", conn_poll},
     {"conn_send, the pipe full", conn_send},
@@ -132,7 +132,7 @@ make_objects(void)
     must(sysvmp_queue_create(&empty, 0, 0), "queue_create");
     must(sysvmp_queue_create(&with_eof, 0, SYSVMP_EOF), "queue_create");
     must(sysvmp_queue_create(&full, 3, 0), "queue_create");
-    must(sysvmp_queue_create(&full_kernel, 0, 0), "queue_create");
+    must(sysvmp_queue_create(&full_large, 3, 0), "queue_create");
     must(sysvmp_queue_create(&stop, 0, 0), "queue_create");
     must(sysvmp_pipe_create(quiet, 0), "pipe_create");
     must(sysvmp_pipe_create(polled, 0), "pipe_create");
@@ -142,7 +142,7 @@ make_objects(void)
     must(sysvmp_rlock_acquire(rlock, SYSVMP_NOWAIT), "acquire");
     while (sysvmp_queue_put(full, buf, 1, SYSVMP_NOWAIT) == 0)
         continue;
-    while (sysvmp_queue_put(full_kernel, buf, 64, SYSVMP_NOWAIT) == 0)
+    while (sysvmp_queue_put(full_large, buf, 64, SYSVMP_NOWAIT) == 0)
         continue;
     while (sysvmp_conn_send(full_pipe[1], buf, sizeof(buf), 0) == 0)
         continue;
@@ -156,11 +156,11 @@ wake_all(void)
         must(sysvmp_queue_put(empty, buf, 1, 1000), "put");
     must(sysvmp_queue_put(with_eof, buf, 1, 1000), "put");
     must(sysvmp_queue_get(full, buf, sizeof(buf), 1000), "get");
-    while (sysvmp_queue_get(full_kernel, buf, 64, SYSVMP_NOWAIT) >= 0)
-        continue;
+    must(sysvmp_queue_get(full_large, buf, sizeof(buf), 1000), "get");
     must(sysvmp_conn_send(quiet[1], buf, 1, 1000), "send");
     must(sysvmp_conn_send(polled[1], buf, 1, 1000), "send");
-    must(sysvmp_conn_recv(full_pipe[0], buf, sizeof(buf), 1000), "recv");
+    while (sysvmp_conn_recv(full_pipe[0], buf, sizeof(buf), 0) >= 0)
+        continue;
     must(sysvmp_lock_release(lock), "release");
     must(sysvmp_rlock_release(rlock), "release");
     must(sysvmp_queue_put(stop, buf, 1, 1000), "put");

@@ -61,20 +61,50 @@ enter_namespace(void)
     }
 }
 
+static void
+limit_path(char path[64], const char *name)
+{
+    snprintf(path, 64, "/proc/sys/kernel/%s", name);
+}
+
+void
+ipc_limit(const char *name, char *value, size_t size)
+{
+    char path[64];
+    ssize_t n = 0;
+    int fd;
+
+    limit_path(path, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        n = read(fd, value, size - 1);
+        close(fd);
+    }
+    value[n > 0 ? n : 0] = '\0';
+}
+
+int
+ipc_set_limit(const char *name, const char *value)
+{
+    char path[64];
+
+    limit_path(path, name);
+    return private_ipc && write_line(path, value) == 0;
+}
+
 /* "NAME=VALUE" or "NAME=VALUE,VALUE..." */
 static void
 set_limit(char *limit)
 {
-    char path[64], *value = strchr(limit, '=');
+    char *value = strchr(limit, '=');
 
     if (!value || !private_ipc)
         bail("SYSVMP_TEST_LIMITS: %s", value ? "no namespace" : "no value");
     *value++ = '\0';
     for (char *comma; (comma = strchr(value, ','));)
         *comma = ' ';
-    snprintf(path, sizeof(path), "/proc/sys/kernel/%s", limit);
-    if (write_line(path, value) < 0)
-        bail("%s: %s", path, strerror(errno));
+    if (!ipc_set_limit(limit, value))
+        bail("kernel.%s: %s", limit, strerror(errno));
 }
 
 static void
@@ -165,6 +195,16 @@ ipc_remove(void)
 {
     if (private_ipc)
         walk_all(remove_msg, remove_sem, remove_shm);
+}
+
+int64_t
+ipc_memory(void)
+{
+    struct shm_info info;
+
+    if (shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&info) < 0)
+        bail("SHM_INFO: %s", strerror(errno));
+    return (int64_t)(info.shm_rss + info.shm_swp) * sysconf(_SC_PAGESIZE);
 }
 
 void

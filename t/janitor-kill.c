@@ -477,7 +477,7 @@ at_each_point_of_janitor(int (*fn)(void *), const char *what)
 int
 main(int argc, char **argv)
 {
-    int long_form = argc == 2 && strcmp(argv[1], "long") == 0;
+    int in_full = long_form(argc, argv);
     unsigned *seed;
 
     if (argc == 5)
@@ -489,8 +489,8 @@ main(int argc, char **argv)
     snprintf(children_path, sizeof(children_path),
         "/proc/self/task/%d/children", (int)getpid());
     seed = drawn_seed();
-    at_random(seed, long_form ? LONG : QUICK);
-    both_at_random(seed, long_form ? LONG_BOTH : QUICK_BOTH);
+    at_random(seed, in_full ? LONG : QUICK);
+    both_at_random(seed, in_full ? LONG_BOTH : QUICK_BOTH);
     for (int i = 0; i < DEEDS; i++) {
         if (!deeds[i].leaves)
             at_each_point(&deeds[i], 0);

@@ -136,8 +136,12 @@ sizes(void)
         "... and is received");
     ok(memcmp(text, buf, SYSVMP_INLINE_MAX) == 0 &&
             buf[SYSVMP_INLINE_MAX] == 0, "... whole");
-    is_int(-EMSGSIZE, sysvmp_conn_send(end[0], text, sizeof(text), 0),
-        "... one more is too much");
+    text[SYSVMP_INLINE_MAX] = 'z';
+    is_int(0, sysvmp_conn_send(end[0], text, sizeof(text), 0),
+        "... one more is sent as well");
+    is_int(sizeof(text), sysvmp_conn_recv(end[1], buf, sizeof(buf), 0),
+        "... and received");
+    ok(memcmp(text, buf, sizeof(text)) == 0, "... whole");
     destroy_pipe();
 }
 
@@ -231,7 +235,7 @@ child_ends(void)
 int
 main(void)
 {
-    plan(14 + 11 + 10 + 17 + 3 + 3);
+    plan(14 + 11 + 12 + 17 + 3 + 3);
     duplex();
     simplex();
     sizes();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * queue-full.c: a queue takes maxsize messages, not one more or less; who
- * puts into a full one waits until there is room for its message, also behind
- * one that needs more; and without a maxsize the kernel's queue is the limit.
+ * queue-full.c: a queue takes maxsize messages, not one more or less, of
+ * whatever size; who puts into a full one waits until there is room, and one
+ * that is taken makes room for one; without a maxsize it is never full.
  */
 #include <config.h>
 
@@ -11,11 +11,9 @@
 #include "tap.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <string.h>
-#include <unistd.h>
 
-enum { PUTTERS = 4, EACH = 500, BIG = 4000, SMALL = 64, BOUND_MS = 10000 };
+enum { PUTTERS = 4, EACH = 500, BIG = 100000, SMALL = 64, MANY = 200,
+    BOUND_MS = 10000 };
 
 static struct {
     _Atomic int put[2];
@@ -24,7 +22,7 @@ static struct {
 } *stage;
 
 static struct sysvmp_queue *q;
-static const char bytes[SYSVMP_INLINE_MAX];
+static const char bytes[BIG];
 
 static struct sysvmp_queue *
 new_queue(size_t maxsize)
@@ -51,7 +49,7 @@ fill(size_t len)
 static int64_t
 get(void)
 {
-    char buf[SYSVMP_INLINE_MAX];
+    static char buf[BIG];
 
     return sysvmp_queue_get(q, buf, sizeof(buf), BOUND_MS);
 }
@@ -127,7 +125,7 @@ never_more(int maxsize)
 }
 
 /*
- * Of unlike sizes.
+ * Sleepers.
  */
 
 struct putter {
@@ -157,103 +155,105 @@ sleeping_putter(int number, size_t len)
     return pid;
 }
 
-/* Full of small ones: one taken makes room for the small put, not for the
- * big one, which was there first. */
-static void
-small_behind_big(int small_first)
+/* Which of the two has put: -1, neither. */
+static int
+who_has_put(void)
 {
-    pid_t big, small;
-    int64_t len;
+    return stage->put[0] ? 0 : stage->put[1] ? 1 : -1;
+}
 
-    q = new_queue(0);
-    diag("a big and a small put, the %s first", small_first ? "small" : "big");
-    ok(fill(SMALL) > 0, "queue-full: a queue full of small messages");
-    if (small_first) {
-        small = sleeping_putter(1, SMALL);
-        big = sleeping_putter(0, BIG);
-    } else {
-        big = sleeping_putter(0, BIG);
-        small = sleeping_putter(1, SMALL);
-    }
-    get();
-    is_int(0, reap(small), "... one is taken: the small one gets in");
-    ok(asleep(big), "... and the big one sleeps on");
-    is_int(0, stage->put[0], "... as there is no room for it");
-    while ((len = get()) == SMALL)
-        continue;
-    is_int(BIG, len, "... once there is room it gets in, too, whole");
-    is_int(0, reap(big), "... and its put returns");
+static int
+one_has_put(void *unused)
+{
+    (void)unused;
+    return who_has_put() >= 0;
+}
+
+/* Room is for a number of messages: one that is taken makes it for one, a big
+ * one or a small one. */
+static void
+unlike(size_t filling)
+{
+    pid_t pid[2];
+    int64_t len[2];
+    int first;
+
+    q = new_queue(2);
+    is_int(2, fill(filling), "queue-full: a queue full of %d bytes each",
+        (int)filling);
+    pid[0] = sleeping_putter(0, BIG);
+    pid[1] = sleeping_putter(1, SMALL);
+    is_int((int64_t)filling, get(), "... one is taken");
+    until_true(one_has_put, NULL, "a put");
+    first = who_has_put();
+    is_int(0, reap(pid[first]), "... one put gets in");
+    ok(asleep(pid[!first]), "... and the other sleeps on");
+    is_int(2, sysvmp_queue_qsize(q), "... as it is full again");
+    is_int((int64_t)filling, get(), "... another is taken");
+    is_int(0, reap(pid[!first]), "... the other gets in");
+    len[first] = get();
+    len[!first] = get();
+    is_int(BIG, len[0], "... the big one comes, whole");
+    is_int(SMALL, len[1], "... and the small one");
     sysvmp_queue_destroy(q);
 }
 
-/* Full of big ones: one taken makes room for all of the small ones. */
+/* Room for many at once: each of them gets in. */
 static void
-many_for_one(void)
+many_wait(void)
 {
     pid_t pid[PUTTERS];
     int good = 0;
 
-    q = new_queue(0);
-    ok(fill(BIG) > 0 && (fill(SMALL) || 1),
-        "queue-full: a queue full of big messages");
+    q = new_queue(PUTTERS);
+    is_int(PUTTERS, fill(SMALL), "queue-full: a full queue");
     for (int i = 0; i < PUTTERS; i++)
-        pid[i] = sleeping_putter(1, SMALL);
-    get();
+        pid[i] = sleeping_putter(1, i % 2 == 0 ? SMALL : BIG);
+    for (int i = 0; i < PUTTERS; i++)
+        get();
     for (int i = 0; i < PUTTERS; i++)
         good += reap(pid[i]) == 0;
-    is_int(PUTTERS, good, "... one is taken: all small ones get in");
+    is_int(PUTTERS, good, "... all is taken: all that wait get in");
+    is_int(PUTTERS, sysvmp_queue_qsize(q), "... and it is full");
     sysvmp_queue_destroy(q);
 }
 
+/* More than the kernel's queue takes, of each size. */
 static void
-without_maxsize(void)
+without_maxsize(size_t maxsize)
 {
-    int n, taken = 0;
+    int put = 0, got = 0;
 
-    q = new_queue(0);
-    is_int(0, sysvmp_queue_full(q), "queue-full: maxsize 0: it is not full");
-    n = fill(BIG);
-    ok(n > 0, "... and takes %d of %d bytes", n, BIG);
-    n += fill(SMALL);
-    n += fill(0);
-    is_int(n, sysvmp_queue_qsize(q), "... and smaller ones: %d in all", n);
-    is_int(1, sysvmp_queue_full(q), "... then the kernel's queue is full");
-    is_int(-ETIMEDOUT, sysvmp_queue_put(q, NULL, 0, 5),
-        "... and a put waits until its time is up");
-    while (sysvmp_queue_get(q, (char[BIG]){0}, BIG, SYSVMP_NOWAIT) >= 0)
-        taken++;
-    is_int(n, taken, "... all of them are there");
-    is_int(0, sysvmp_queue_full(q), "... then it is not full");
-    sysvmp_queue_destroy(q);
-}
-
-/* More than fit the kernel's queue: put waits for the kernel. */
-static void
-huge_maxsize(void)
-{
-    int n;
-
-    q = new_queue(1000000);
-    n = fill(BIG);
-    ok(n > 0 && n < 1000000, "queue-full: maxsize 1000000: %d fit", n);
-    get();
-    is_int(1, fill(BIG), "... one taken, one fits");
+    q = new_queue(maxsize);
+    for (int i = 0; i < MANY; i++)
+        put += sysvmp_queue_put(q, bytes, i % 3 == 0 ? BIG : SMALL,
+            SYSVMP_NOWAIT) == 0;
+    is_int(MANY, put, "queue-full: maxsize %#zx takes %d", maxsize, MANY);
+    is_int(MANY, sysvmp_queue_qsize(q), "... they are in it");
+    is_int(0, sysvmp_queue_full(q), "... and it is not full");
+    for (int i = 0; i < MANY; i++)
+        got += get() == (i % 3 == 0 ? BIG : SMALL);
+    is_int(MANY, got, "... all of them come, in this order");
+    is_int(-EAGAIN, sysvmp_queue_get(q, NULL, 0, SYSVMP_NOWAIT),
+        "... then there is none");
     sysvmp_queue_destroy(q);
 }
 
 int
 main(void)
 {
-    plan(5 * 7 + 2 * 5 + 2 * 8 + PUTTERS + 2 + 7 + 2);
+    plan(6 * 7 + 2 * 5 + 3 * 11 + PUTTERS + 3 + 3 * 5);
     stage = shared(sizeof(*stage));
-    for (int i = 0; i < 5; i++)
-        by_number((const int[]){1, 2, 3, 10, 100}[i]);
+    for (int i = 0; i < 6; i++)
+        by_number((const int[]){1, 2, 3, 10, 100, 50000}[i]);
     never_more(1);
     never_more(7);
-    small_behind_big(0);
-    small_behind_big(1);
-    many_for_one();
-    without_maxsize();
-    huge_maxsize();
+    unlike(0);
+    unlike(SMALL);
+    unlike(BIG);
+    many_wait();
+    without_maxsize(0);
+    without_maxsize(1u << 30);
+    without_maxsize(SIZE_MAX / 2);
     return done();
 }

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -124,4 +125,24 @@ chance(unsigned *state, unsigned below)
 {
     *state = *state * 1103515245u + 12345u;
     return (*state >> 16) % below;
+}
+
+unsigned
+first_seed(void)
+{
+    const char *wanted = getenv("SYSVMP_SEED");
+    unsigned seed = wanted ? (unsigned)strtoul(wanted, NULL, 0)
+                           : (unsigned)now_ns() ^ (unsigned)getpid() << 16;
+
+    diag("SYSVMP_SEED=%u", seed);
+    return seed;
+}
+
+int
+long_form(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "long") != 0)
+        return 0;
+    setenv("SYSVMP_TEST_TIMEOUT", "86400", 0);
+    return 1;
 }

@@ -33,5 +33,9 @@ int64_t must(int64_t code, const char *what);
 void pause_us(unsigned us);
 /* 0 ... below-1, from the state; the same in each run. */
 unsigned chance(unsigned *state, unsigned below);
+/* Where that starts: another one in each run, or SYSVMP_SEED.  Prints it. */
+unsigned first_seed(void);
+/* Is the test run by hand in its long form, as NAME.t long?  Before plan(). */
+int long_form(int argc, char **argv);
 
 #endif /* STAGE_H */

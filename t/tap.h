@@ -22,6 +22,7 @@
 #ifndef TAP_H
 #define TAP_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -54,6 +55,11 @@ int ipc_is_private(void);
 int ipc_left(void);
 /* Removes them: for a test that kills all the processes of a program. */
 void ipc_remove(void);
+/* Bytes of shared memory that are in use, in that namespace. */
+int64_t ipc_memory(void);
+/* Reads kernel.NAME; writes it: 0 where that can't be done. */
+void ipc_limit(const char *name, char *value, size_t size);
+int ipc_set_limit(const char *name, const char *value);
 
 int64_t now_ns(void);
 void pause_ms(int ms);

@@ -24,10 +24,10 @@ enum { WAIT_MS = 50, SLACK_MS = 10, TRIES = 20, STORM_US = 1000 };
 
 static struct sysvmp_lock *lock;
 static struct sysvmp_rlock *rlock;
-static struct sysvmp_queue *empty, *with_eof, *full, *full_kernel;
+static struct sysvmp_queue *empty, *with_eof, *full, *full_large;
 static struct sysvmp_conn *end[2];
 static struct sysvmp_process *process;
-static char buf[SYSVMP_INLINE_MAX];
+static char buf[SYSVMP_INLINE_MAX], large[100000];
 static int control_set;
 static _Atomic int *stage;
 static volatile sig_atomic_t signals;
@@ -51,9 +51,9 @@ put(int ms)
 }
 
 static int64_t
-put_kernel(int ms)
+put_large(int ms)
 {
-    return sysvmp_queue_put(full_kernel, buf, sizeof(buf), ms);
+    return sysvmp_queue_put(full_large, large, sizeof(large), ms);
 }
 
 static int64_t
@@ -100,7 +100,7 @@ static const struct waiting {
     {"queue_get", get, -EAGAIN, -ETIMEDOUT},
     {"queue_get with SYSVMP_EOF", get_or_eof, -EAGAIN, -ETIMEDOUT},
     {"queue_put, maxsize reached", put, -EAGAIN, -ETIMEDOUT},
-    {"queue_put, the kernel's queue full", put_kernel, -EAGAIN, -ETIMEDOUT},
+    {"queue_put of a large message, maxsize reached", put_large, -EAGAIN, -ETIMEDOUT},
     {"conn_recv", conn_recv, -EAGAIN, -ETIMEDOUT},
     {"conn_poll", conn_poll, 0, 0},
     {"conn_send", conn_send, -EAGAIN, -ETIMEDOUT},
@@ -132,14 +132,14 @@ make_objects(void)
     must(sysvmp_queue_create(&empty, 0, 0), "queue_create");
     must(sysvmp_queue_create(&with_eof, 0, SYSVMP_EOF), "queue_create");
     must(sysvmp_queue_create(&full, 1, 0), "queue_create");
-    must(sysvmp_queue_create(&full_kernel, 0, 0), "queue_create");
+    must(sysvmp_queue_create(&full_large, 1, 0), "queue_create");
     must(sysvmp_pipe_create(end, 0), "pipe_create");
     must(sysvmp_process_create(&process, hold_locks, NULL), "create");
     must(sysvmp_process_start(process), "start");
     until(stage, 1);
     while (put(SYSVMP_NOWAIT) == 0)
         continue;
-    while (put_kernel(SYSVMP_NOWAIT) == 0)
+    while (put_large(SYSVMP_NOWAIT) == 0)
         continue;
     while (conn_send(SYSVMP_NOWAIT) == 0)
         continue;

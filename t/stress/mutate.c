@@ -503,17 +503,6 @@ enough(long wanted, int64_t start)
     return now_ns() - start > QUICK_MS * INT64_C(1000000);
 }
 
-static unsigned
-first_seed(void)
-{
-    const char *wanted = getenv("SYSVMP_SEED");
-    unsigned seed = wanted ? (unsigned)strtoul(wanted, NULL, 0)
-                           : (unsigned)now_ns() ^ (unsigned)getpid() << 16;
-
-    diag("SYSVMP_SEED=%u", seed);
-    return seed;
-}
-
 static void
 mutate(long wanted)
 {
@@ -538,10 +527,8 @@ main(int argc, char **argv)
 {
     long wanted = 0;
 
-    if (argc > 1 && strcmp(argv[1], "long") == 0) {
+    if (long_form(argc, argv))
         wanted = argc > 2 ? strtol(argv[2], NULL, 10) : MILLION;
-        setenv("SYSVMP_TEST_TIMEOUT", "86400", 0);
-    }
     plan(2);
     board = shared(sizeof(*board));
     if (!ipc_is_private())
