@@ -326,8 +326,8 @@ make_ready(struct receiving *receiving)
     if ((receiving->items != NULL && !claims) || receiving->block != NONE)
         return 0;
     error = memory_take(receiving->channel->handle->arena,
-        SYSVMP_INLINE_MAX + LIST_HEADER, true, &receiving->deadline,
-        &receiving->block);
+        SYSVMP_INLINE_MAX + LIST_HEADER, MEMORY_RESERVE,
+        &receiving->deadline, &receiving->block);
     if (error < 0)
         receiving->block = NONE;
     return error;

@@ -117,8 +117,8 @@ prepare_single(struct sending *sending)
 {
     struct arena *arena = sending->channel->handle->arena;
     const struct sysvmp_item *item = &sending->items[sending->done];
-    int error = memory_take(arena, (uint64_t) item->len + LIST_HEADER, false,
-        &sending->deadline, &sending->block);
+    int error = memory_take(arena, (uint64_t) item->len + LIST_HEADER,
+        MEMORY_FILL, &sending->deadline, &sending->block);
 
     if (error < 0) {
         sending->block = NONE;
@@ -159,7 +159,7 @@ prepare_chunk(struct sending *sending, size_t size, uint32_t n)
     struct arena *arena = sending->channel->list.arena;
     size_t longest = 0;
     uint32_t at;
-    int error = memory_take(arena, size, false, &sending->deadline,
+    int error = memory_take(arena, size, 0, &sending->deadline,
         &sending->block);
 
     if (error < 0) {

@@ -22,9 +22,9 @@
 
 /* Free units that keep their memory, 8 MiB: a page costs up to 4 us to get. */
 #define WARM_MAX  2048u
-/* ... and as many more, up to 128 MiB, as were needed again after they had
- * given it back; less what was never needed over so many frees. */
-#define KEEP_MAX  32768u
+/* ... and as many more, up to 6 MiB, as were needed again after they had given
+ * it back; less what was never needed over so many frees. */
+#define KEEP_MAX  1536u
 #define WINDOW    64u
 /* It is given back in pieces of so many at least, 256 KiB. */
 #define COLD_MIN  64u

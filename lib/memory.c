@@ -207,10 +207,10 @@ no_room(const struct arena *arena, uint64_t bytes)
 }
 
 int
-memory_take(struct arena *arena, uint64_t bytes, bool reserve,
+memory_take(struct arena *arena, uint64_t bytes, unsigned how,
     struct deadline *deadline, uint32_t *unit)
 {
-    uint32_t spare = reserve ? 0 : reserve_of(arena);
+    uint32_t spare = (how & MEMORY_RESERVE) ? 0 : reserve_of(arena);
     bool cold;
     int error = heap_take(arena, bytes, spare, false, deadline, unit, &cold);
 
@@ -223,7 +223,7 @@ memory_take(struct arena *arena, uint64_t bytes, bool reserve,
         memory_sweep(arena);
         error = heap_take(arena, bytes, spare, true, deadline, unit, &cold);
     }
-    if (error == 0 && cold && bytes >= FILL_LEAST) {
+    if (error == 0 && cold && (how & MEMORY_FILL) && bytes >= FILL_LEAST) {
         error = pages_fill(heap_address(arena, *unit),
             (size_t) heap_run(arena, *unit) * UNIT_SIZE);
         if (error < 0)

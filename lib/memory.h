@@ -8,13 +8,18 @@
 
 #include "arena.h"
 
+/* All of it is written to at once: get its memory first, so that there is a
+ * code where there is none.  And who takes messages out may use a reserve, so
+ * that a heap that is full can be emptied. */
+#define MEMORY_FILL    1u
+#define MEMORY_RESERVE 2u
+
 /*
- * Takes a block for so many bytes, owned by this process, with memory behind
- * all of it; what the dead have left is used before the heap grows.  Who takes
- * messages out may use a reserve, so that a heap that is full can be emptied.
- * -ENOMEM, with its detail; or a waiting code: its lock could not be had.
+ * Takes a block for so many bytes, owned by this process; what the dead have
+ * left is used before the heap grows.  -ENOMEM, with its detail; or a waiting
+ * code: its lock could not be had.
  */
-int memory_take(struct arena *arena, uint64_t bytes, bool reserve,
+int memory_take(struct arena *arena, uint64_t bytes, unsigned how,
     struct deadline *deadline, uint32_t *unit);
 /* Frees the blocks of dead owners and of objects that are gone. */
 void memory_sweep(struct arena *arena);

@@ -73,7 +73,7 @@ make_in(struct sysvmp_msg *m, size_t len)
     error = enter(&m->arena);
     registry_unlock();
     if (error == 0)
-        error = memory_take(m->arena, (uint64_t) len + LIST_HEADER, false,
+        error = memory_take(m->arena, (uint64_t) len + LIST_HEADER, 0,
             &forever, &m->unit);
     return error;
 }
