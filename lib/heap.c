@@ -155,13 +155,14 @@ bin_remove(const struct arena *arena, uint32_t i, uint32_t units)
     change_warm(arena, -(int64_t) warm_units(arena, i, units));
 }
 
-/* The first of a bin's runs that is long enough, of the first few; or -1. */
+/* The first of a bin's runs that is long enough, of so many; or -1. */
 static int64_t
-search_bin(const struct arena *arena, uint32_t bin, uint32_t units)
+search_bin(const struct arena *arena, uint32_t bin, uint32_t units,
+    uint32_t tries)
 {
     uint32_t next = shm_load(&words_of(arena)->bins[bin]);
 
-    for (int i = 0; i < TRIES && next != 0; i++) {
+    for (uint32_t i = 0; i < tries && next != 0; i++) {
         uint32_t length = free_run(arena, next - 1);
 
         if (length == 0 || bin_of(length) != bin)
@@ -174,13 +175,13 @@ search_bin(const struct arena *arena, uint32_t bin, uint32_t units)
 }
 
 static int64_t
-search(const struct arena *arena, uint32_t units)
+search(const struct arena *arena, uint32_t units, uint32_t tries)
 {
     int64_t found = -1;
 
     for (uint32_t bin = bin_of(units); bin < HEAP_BINS && found < 0; bin++)
         if (shm_peek(&words_of(arena)->bins[bin]) != 0)
-            found = search_bin(arena, bin, units);
+            found = search_bin(arena, bin, units, tries);
     return found;
 }
 
@@ -366,24 +367,36 @@ use(const struct arena *arena, uint32_t i, uint32_t units)
     shm_store(&unit->run, (uint64_t) units << 1 | RUN_USED);
 }
 
+/* Takes a free run that is in a bin out of it, at its proper length: its
+ * first, or -1. */
+static int64_t
+take_free(const struct arena *arena, uint32_t units, uint32_t tries)
+{
+    int64_t found = search(arena, units, tries);
+    uint32_t length;
+
+    if (found < 0)
+        return -1;
+    length = free_run(arena, (uint32_t) found);
+    bin_remove(arena, (uint32_t) found, length);
+    cut(arena, (uint32_t) found, length, units);
+    return found;
+}
+
 static int
 take_locked(struct arena *arena, uint32_t units, bool may_grow,
     uint32_t *unit, bool *cold)
 {
-    int64_t found = search(arena, units);
+    int64_t found = take_free(arena, units, TRIES);
 
-    if (found >= 0) {
-        uint32_t length = free_run(arena, (uint32_t) found);
-
-        bin_remove(arena, (uint32_t) found, length);
-        cut(arena, (uint32_t) found, length, units);
-    } else {
-        if (!may_grow)
-            return -ENOBUFS;
+    if (found < 0 && !may_grow)
+        return -ENOBUFS;
+    if (found < 0)
         found = grow(arena, units);
-        if (found < 0)
-            return -ENOMEM;
-    }
+    if (found < 0)
+        found = take_free(arena, units, heap_units(arena));
+    if (found < 0)
+        return -ENOMEM;
     *unit = (uint32_t) found;
     regret(arena, units - warm_units(arena, *unit, units));
     note_idle(arena);

@@ -35,12 +35,15 @@ valid(const struct sysvmp_msg *m)
     return m != NULL && m->magic == MSG_MAGIC;
 }
 
+/* A claim on a message of a queue is not, any more, once that was destroyed:
+ * it has got it back. */
 static bool
 ours(const struct sysvmp_msg *m)
 {
     uint64_t me = arena_me(m->arena);
 
-    return me != 0 && me == m->owner;
+    return me != 0 && me == m->owner &&
+        (m->claims == NULL || m->claims->channel != NULL);
 }
 
 static void
@@ -55,13 +58,6 @@ forget(struct sysvmp_msg *m)
     free(m);
 }
 
-/* Is it a claim on a message of a queue?  Not any more, if that was destroyed:
- * it has got it back. */
-static bool
-claimed(const struct sysvmp_msg *m)
-{
-    return m->claims != NULL && m->claims->channel != NULL;
-}
 
 static int
 make_in(struct sysvmp_msg *m, size_t len)
@@ -129,7 +125,7 @@ sysvmp_msg_destroy(struct sysvmp_msg *m)
         return;
     if (ours(m) && m->claims == NULL)
         heap_give(m->arena, m->unit);
-    else if (ours(m) && claimed(m))
+    else if (ours(m))
         (void) channel_end_claim(m->claims->channel, m->unit, false);
     forget(m);
 }
