@@ -373,7 +373,9 @@ send_waiting(struct sending *sending)
     for (int i = 0; i < SPINS_MAX && spin_wait(&channel->send_spin,
              &sending->deadline, room_made, channel); i++) {
         result = look(sending, true);
-        if (result != -EAGAIN && result != -EINPROGRESS)
+        if (result == -EINPROGRESS)
+            break; /* no spinning helps */
+        if (result != -EAGAIN)
             return (int) result;
     }
     return (int) gate_sleep(&channel->send, &wait, &sending->deadline);
