@@ -191,6 +191,8 @@ block_leave(struct arena *arena, uint32_t i)
 
     if (!block_joined(i))
         return;
+    if (i == 0)
+        block_drain(block_semaphores(arena, i), BLOCK_HEAP);
     (void) sysv_semop(block_semaphores(arena, i), lower, i == 0 ? 3 : 1);
     self.joined[i / 8] &= (uint8_t) ~(1u << (i % 8));
 }

@@ -124,14 +124,26 @@ channel_give_up_claims(struct channel *channel)
  * To join.
  */
 
+/* Whoever takes the lock mends it. */
+static void
+mend_now(struct channel *channel)
+{
+    struct deadline at_once = DEADLINE(SYSVMP_NOWAIT);
+    struct list_view view;
+
+    if (channel_enter(channel, &at_once, &view) == 0)
+        list_leave(&channel->list);
+}
+
 static ssize_t
 look(void *context, bool woken)
 {
-    const struct channel *channel = context;
+    struct channel *channel = context;
 
-    (void) woken;
     if (arena_me(channel->handle->arena) == 0)
         return arena_gone(channel->handle->arena);
+    if (woken)
+        mend_now(channel); /* the bell of one who had just done the last */
     return claim_unfinished(&channel->words->list) == 0 ? 0 : -EAGAIN;
 }
 

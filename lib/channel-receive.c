@@ -310,20 +310,13 @@ try_list(struct receiving *receiving)
     return error == 0 ? finish_block(receiving, &view, &off) : error;
 }
 
-/* What it takes to receive one that needs a block, or is claimed. */
+/* A block for what comes without one. */
 static int
-make_ready(struct receiving *receiving)
+make_block(struct receiving *receiving)
 {
-    bool claims = receiving->channel->claims != NULL;
     int error;
 
-    if (claims && receiving->note == NULL)
-        receiving->note = malloc(sizeof(*receiving->note));
-    if (claims && receiving->last == NULL)
-        receiving->last = malloc(sizeof(*receiving->last));
-    if (claims && (receiving->note == NULL || receiving->last == NULL))
-        return -ENOMEM;
-    if ((receiving->items != NULL && !claims) || receiving->block != NONE)
+    if (receiving->block != NONE)
         return 0;
     error = memory_take(receiving->channel->handle->arena,
         SYSVMP_INLINE_MAX + LIST_HEADER, MEMORY_RESERVE,
@@ -333,42 +326,55 @@ make_ready(struct receiving *receiving)
     return error;
 }
 
-static inline int
-prepare(struct receiving *receiving)
+static int
+make_note(struct receiving *receiving)
 {
-    if (LIKELY(receiving->items != NULL && receiving->channel->claims == NULL))
-        return 0;
-    return make_ready(receiving);
+    if (receiving->note == NULL)
+        receiving->note = malloc(sizeof(*receiving->note));
+    if (receiving->last == NULL)
+        receiving->last = malloc(sizeof(*receiving->last));
+    return receiving->note == NULL || receiving->last == NULL ? -ENOMEM : 0;
+}
+
+/* With a block only if it takes one: where memory is short, it does not. */
+static int
+take_from_list(struct receiving *receiving)
+{
+    bool claims = receiving->channel->claims != NULL;
+    int error = claims ? make_note(receiving) : 0;
+
+    if (error == 0)
+        error = claims ? try_claim(receiving) : try_list(receiving);
+    if (error != -ENOBUFS)
+        return error;
+    error = make_block(receiving);
+    if (error < 0)
+        return channel_unlucky(error);
+    return claims ? try_claim(receiving) : try_list(receiving);
+}
+
+static int
+take_from_kernel(struct receiving *receiving)
+{
+    int error = receiving->items == NULL ? make_block(receiving) : 0;
+
+    if (error < 0)
+        return channel_unlucky(error);
+    receiving->ask = false;
+    return try_kernel(receiving);
 }
 
 /* One step: 0, -EAGAIN, -EMSGSIZE, -EINPROGRESS, or another code. */
 static int
 try_once(struct receiving *receiving)
 {
+    struct channel *channel = receiving->channel;
     int error = -EAGAIN;
 
-    if (!receiving->channel->listed &&
-        (receiving->ask || !kernel_empty(receiving->channel))) {
-        error = prepare(receiving);
-        if (error < 0)
-            return channel_unlucky(error);
-        error = try_kernel(receiving);
-        receiving->ask = false;
-    }
-    if (error == -EAGAIN && receiving->channel->claims != NULL &&
-        !list_empty(receiving->channel)) {
-        error = prepare(receiving);
-        return error < 0 ? channel_unlucky(error) : try_claim(receiving);
-    }
-    if (error == -EAGAIN && !list_empty(receiving->channel)) {
-        error = try_list(receiving);
-        if (error == -ENOBUFS) {
-            error = prepare(receiving);
-            if (error < 0)
-                return channel_unlucky(error);
-            error = try_list(receiving);
-        }
-    }
+    if (!channel->listed && (receiving->ask || !kernel_empty(channel)))
+        error = take_from_kernel(receiving);
+    if (error == -EAGAIN && !list_empty(channel))
+        error = take_from_list(receiving);
     return error;
 }
 

@@ -207,17 +207,18 @@ link_block(struct sending *sending, struct list_view *view, uint32_t most)
 {
     struct list *list = &sending->channel->list;
     uint32_t n = sending->packed < most ? sending->packed : most;
-    uint32_t end = 0;
+    size_t end = LIST_HEADER;
     uint64_t bytes = 0;
 
     if (sending->packed == 0)
         n = 1;
-    else
-        end = list_chunk_end(list->arena, sending->block, n);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         bytes += sending->items[sending->done + i].len;
+        end += list_record(sending->items[sending->done + i].len);
+    }
     shm_store(&heap_unit(list->arena, sending->block)->tag, list->listed);
-    list_link(list, view, sending->block, end, n, bytes);
+    list_link(list, view, sending->block,
+        sending->packed == 0 ? 0 : (uint32_t) end, n, bytes);
     sending->block = NONE;
     sending->done += n;
 }

@@ -80,7 +80,6 @@ claim_mend(struct list *list, struct list_view *view)
             /* As in claim_end(); it is freed by the sweep. */
             list_take_block(list, view, block);
             unchain(list, view, previous, block);
-            shm_store(&list->arena->head->heap_words.unswept, 1);
             continue;
         }
         view->claimed += claim == CLAIM_HELD;
@@ -91,6 +90,7 @@ claim_mend(struct list *list, struct list_view *view)
     list_commit(list, view);
     if (view->freed != 0) {
         shm_store(&heap_unit(list->arena, view->freed - 1)->owner, 0);
+        shm_store(&list->arena->head->heap_words.unswept, 1);
         view->freed = 0;
     }
 }

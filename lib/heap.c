@@ -302,8 +302,10 @@ grow(const struct arena *arena, uint32_t units)
         bin_remove(arena, first, have);
     else
         shm_store(&heap_unit(arena, first)->tag, 0);
-    shm_store(&heap_unit(arena, high)->run, (uint64_t) more << 1);
-    shm_store(&words->high, high + more);
+    if (more > 0) {
+        shm_store(&heap_unit(arena, high)->run, (uint64_t) more << 1);
+        shm_store(&words->high, high + more);
+    }
     shm_store(&heap_unit(arena, first)->run, (uint64_t) (have + more) << 1);
     cut(arena, first, have + more, units);
     return first;

@@ -227,21 +227,6 @@ list_note_longest(struct arena *arena, uint32_t unit, size_t length)
         shm_store(&block->longest, (uint32_t) length);
 }
 
-uint32_t
-list_chunk_end(struct arena *arena, uint32_t unit, uint32_t n)
-{
-    const char *start = (const char *) list_block(arena, unit);
-    uint32_t at = LIST_HEADER;
-
-    for (uint32_t i = 0; i < n; i++) {
-        struct prefix prefix;
-
-        memcpy(&prefix, start + at, sizeof(prefix));
-        at += (uint32_t) list_record(prefix.length);
-    }
-    return at;
-}
-
 void
 list_single(struct arena *arena, uint32_t unit, uint64_t length)
 {
@@ -413,7 +398,8 @@ first_of_chunk(const struct list *list, const struct list_view *view,
     if (view->read < LIST_HEADER || view->read + sizeof(prefix) > end)
         return -EBADMSG;
     memcpy(&prefix, at, sizeof(prefix));
-    if (prefix.length > end - view->read - sizeof(prefix))
+    if (prefix.length > end - view->read - sizeof(prefix) ||
+        prefix.length > SYSVMP_INLINE_MAX)
         return -EBADMSG;
     first->data = at + sizeof(prefix);
     first->length = prefix.length;
@@ -633,6 +619,8 @@ claimed(const struct list *list, const struct list_state *state,
     uint32_t block = shm_load(&state->claims);
     uint32_t n = shm_load(&state->claimed) + shm_load(&state->returned);
 
+    if (n > heap_units(list->arena))
+        n = heap_units(list->arena);
     for (uint32_t i = 0; i <= n + 1 && block_size(list, block) > 0; i++) {
         if (block == unit + 1)
             return true;

@@ -106,8 +106,6 @@ uint32_t list_chunk_add(struct arena *arena, uint32_t unit, uint32_t at,
     const void *data, size_t length);
 /* Says of a chunk that it has one so long. */
 void list_note_longest(struct arena *arena, uint32_t unit, size_t length);
-/* Where the n-th of its messages ends. */
-uint32_t list_chunk_end(struct arena *arena, uint32_t unit, uint32_t n);
 /* Makes a block that is ours one message of that length. */
 void list_single(struct arena *arena, uint32_t unit, uint64_t length);
 

@@ -152,6 +152,7 @@ sweep_runs(struct arena *arena)
 void
 memory_sweep(struct arena *arena)
 {
+    GUARDED; /* it may nap */
     struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
     unsigned short alive[BLOCK_SEMAPHORES];
 

@@ -32,7 +32,7 @@
 #include <sys/msg.h>
 
 enum {
-    HANG_S = 10,
+    HANG_S = 30, /* a lock that is damaged costs each call 0.1 s more */
     MARGIN_MS = 2000, /* over its timeout: not slow, but hanging */
     EACH = 24,        /* mutations of one program */
     QUICK_MS = 2500,
