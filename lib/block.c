@@ -17,6 +17,8 @@
 #include "member.h"
 #include "sysv.h"
 
+#define MOMENT_MS 1000
+
 static struct block *
 block_at(const struct arena *arena, uint32_t i)
 {
@@ -154,15 +156,20 @@ block_joined(uint32_t i)
 int
 block_join(struct arena *arena, uint32_t i)
 {
+    struct deadline moment = DEADLINE(MOMENT_MS);
     int error;
 
     if (block_joined(i))
         return 0;
     /* The seat is ours in the home block; here a dying predecessor's bit may
-     * still be up for a moment, as its undo goes set by set. */
+     * still be up for a moment, as its undo goes set by set.  For longer where
+     * the table names another set: somebody else has written there. */
     while ((error = member_raise(block_semaphores(arena, i),
-                self.seat, -1, NULL, 0)) == -EBUSY)
+                self.seat, -1, NULL, 0)) == -EBUSY) {
+        if (deadline_left(&moment) == 0)
+            return -EIDRM;
         sched_yield();
+    }
     if (error == 0)
         self.joined[i / 8] |= (uint8_t) (1u << (i % 8));
     return error;
