@@ -498,7 +498,9 @@ ssize_t sysvmp_queue_next_len(const struct sysvmp_queue *q);
  *
  * task_done: the oldest message that this thread took from it is done, and
  * forgotten.  task_return: it goes back to the front, for any process.
- * Returns 0; -EOVERFLOW, this thread has none; or a common code.
+ * Returns 0; -EOVERFLOW, this thread has none; -EINTR, sysvmp_set_interrupt()'s
+ * function asked while the queue was busy, and it is still this thread's; or a
+ * common code.
  */
 int sysvmp_queue_task_done(struct sysvmp_queue *q);
 int sysvmp_queue_task_return(struct sysvmp_queue *q);
