@@ -7,8 +7,9 @@
  * sends a number twice, nor does who is put back in its place; a message
  * carries sender, number and checksum.  Beside each number is a byte: what the
  * put answered, by the sender, and that it came, by the receiver.  A receiver
- * is one thread; it notes which channel it is in while it may have a message
- * in hand, and when it is killed there, that channel may lack one message.
+ * is one thread; it notes which channel it is in while it may have messages in
+ * hand, and when it is killed there, that channel may lack as many as its call
+ * asked for.
  *
  * Channels, senders and receivers are made before the storm and numbered from
  * 0 as they are made.
@@ -43,7 +44,8 @@ ssize_t history_receive(int receiver, int channel, int timeout_ms);
 /* A fault that the caller has seen. */
 void history_fault(const char *what);
 
-/* Whole threads of a storm: send until it is over; receive until the end. */
+/* Whole threads of a storm: send until it is over; receive until the end.  Of
+ * a queue at times several at once. */
 int history_sends(int sender, int worker, int thread);
 int history_receives(int receiver, int channel, int worker, int thread);
 /* For the supervisor: waits until that many threads send no more; then tells

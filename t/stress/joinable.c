@@ -227,7 +227,7 @@ produce(int worker, int thread, char *buf)
 struct getter {
     struct sysvmp_queue *q;
     unsigned seed;
-    unsigned last[SENDERS]; /* number, plus one, that came for the first time */
+    unsigned last[SENDERS]; /* number, plus one, that came at first */
 };
 
 static int

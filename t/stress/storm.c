@@ -32,7 +32,7 @@ enum { LINGER = 64, LINGER_US = 200, SPELL = 16 };
 
 static const char *const contract[] = {
     "contract: what was acknowledged comes, once, whole, in order; but each",
-    "receiving thread that is killed takes at most one message with it.",
+    "receiving thread that is killed takes at most what it asked for with it.",
     "What was refused never comes.  A lock has one holder; OWNER_DEAD is told",
     "after a holder's kill, and only then.  End of file and EPIPE come when",
     "the other end's last holder is gone, and only then.  Nobody hangs.",

@@ -7,7 +7,8 @@
  *
  *   - A message that was acknowledged (put, send answered 0) comes, to exactly
  *     one receiver, whole, in the order of its sending thread.  The exception:
- *     each receiving thread that is killed takes at most one message with it,
+ *     each receiving thread that is killed takes at most one message with it
+ *     (of get_many, as many as it asked for),
  *     of the queue, or direction of a pipe, that it was in.  Where no receiver
  *     is killed, none is lost.
  *   - A message that was refused never comes.  One whose sender was killed in
