@@ -171,7 +171,7 @@ claim_first(const struct list *list, const struct list_view *view,
         shm_load(&list_block(list->arena, returned - 1)->length);
     first->data = (const char *) list_block(list->arena, returned - 1) +
         LIST_HEADER;
-    return 0;
+    return first->length <= list_room(list, returned) ? 0 : -EBADMSG;
 }
 
 static int

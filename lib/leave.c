@@ -71,10 +71,10 @@ leave(bool at_end)
 
     if (arena == NULL || arena->left || arena_me(arena) == 0)
         return 0;
+    if (!at_end)
+        handle_give_up_all(arena); /* while we may still take a list's lock */
     others_out();
     error = arena_lock(arena);
-    if (!at_end)
-        handle_give_up_all(arena);
     if (error == 0 && alone(arena)) {
         arena_remove(arena); /* and with it the lock */
     } else if (error == 0 && at_end) {

@@ -482,7 +482,8 @@ read_short(const char *start, uint64_t *at, uint64_t end,
         if (*at < LIST_HEADER || *at + sizeof(prefix) > end)
             break;
         memcpy(&prefix, start + *at, sizeof(prefix));
-        if (prefix.length > end - *at - sizeof(prefix))
+        if (prefix.length > end - *at - sizeof(prefix) ||
+            prefix.length > SYSVMP_INLINE_MAX)
             break;
         *error = -EMSGSIZE;
         if (prefix.length > items[i].size)

@@ -226,7 +226,7 @@ memory_take(struct arena *arena, uint64_t bytes, unsigned how,
     }
     if (error == 0 && cold && (how & MEMORY_FILL) && bytes >= FILL_LEAST) {
         error = pages_fill(heap_address(arena, *unit),
-            (size_t) heap_run(arena, *unit) * UNIT_SIZE);
+            (size_t) ((bytes + UNIT_SIZE - 1) / UNIT_SIZE * UNIT_SIZE));
         if (error < 0)
             heap_give(arena, *unit);
     }
