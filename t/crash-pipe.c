@@ -134,11 +134,12 @@ peer_receives_one(void)
 static int
 peer_sends(void)
 {
+    static int message[LARGE / sizeof(int)] = {PEERS};
     int result;
 
     close_reading();
-    do
-        result = send_by(writes, PEERS, SYSVMP_FOREVER);
+    do /* not so many go in at once */
+        result = sysvmp_conn_send(writes, message, LARGE, SYSVMP_FOREVER);
     while (result == 0);
     return result == -EPIPE ? SAW_END : SAW_OTHER;
 }

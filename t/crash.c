@@ -22,8 +22,7 @@
 #include <unistd.h>
 
 enum {
-    POINTS_MAX = 4000, /* a call that passes more of them does not end; one that
-                        * looks again every 100 us may pass many */
+    POINTS_MAX = 1000, /* a call that passes more of them does not end */
     HEIR_FIRST = 3,    /* points of an heir that are never left out, */
     HEIR_NEXT = 8,     /* of these one, another each time: the roll-back; */
     HEIR_STEP = 29,    /* from there on one of so many */
