@@ -4,7 +4,9 @@
  * program, and its shared words are overwritten, while two processes use its
  * objects.  What the calls do then is anybody's guess, but nobody crashes,
  * nobody outlives a timeout by more than a wide margin, and each answer is
- * one of the codes of sysvmp.h.
+ * one of the codes of sysvmp.h.  A lock of a list, or of the heap, may say that
+ * one of the two processes has it, who has not: a call without a timeout may
+ * wait for that as long as it lives, and is killed then.
  *
  *     mutate.t          a few seconds; what make check runs
  *     mutate.t long     a million mutations
@@ -20,6 +22,8 @@
 #include "arena.h"
 #include "block.h"
 #include "../child.h"
+#include "heap.h"
+#include "list.h"
 #include "member.h"
 #include "message.h"
 #include "object.h"
@@ -30,16 +34,21 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/msg.h>
+#include <sys/time.h>
 
 enum {
     HANG_S = 30, /* a lock that is damaged costs each call 0.1 s more */
+    PATIENCE_MS = 300, /* with a call that may wait for ever */
     MARGIN_MS = 2000, /* over its timeout: not slow, but hanging */
     EACH = 24,        /* mutations of one program */
     QUICK_MS = 2500,
     MILLION = 1000000,
     TELL_MAX = 10,
     BODY_MAX = 8000,
-    CHANNELS = 4
+    LARGE = 100000,
+    ITEMS = 4,
+    UNITS = 64, /* of the heap: the first ones, which are in use */
+    CHANNELS = 5
 };
 
 /* Shared by all processes. */
@@ -52,15 +61,20 @@ static struct board {
     unsigned round_seed;
     int at; /* the mutation under way */
     int words, messages;
+    /* Of the program and its peer: the call under way, may it wait? */
+    const char *_Atomic under[2];
+    _Atomic int waits[2];
+    _Atomic int stuck; /* so many did, for ever */
     char what[EACH + 2][120];
 } *board;
 
 static unsigned chances;
+static int who; /* 0: the program; 1: its peer */
 
 static struct objects {
     struct sysvmp_lock *lock;
     struct sysvmp_rlock *rlock;
-    struct sysvmp_queue *q, *bounded;
+    struct sysvmp_queue *q, *bounded, *joinable;
     struct sysvmp_conn *end[2];
     struct sysvmp_process *peer;
     int ids[CHANNELS]; /* of the kernel's queues */
@@ -116,13 +130,41 @@ answered(const char *what, int64_t code, int64_t most, int64_t start,
     return code;
 }
 
+static void
+begin_call(const char *what, int waits)
+{
+    const struct itimerval patience = {
+        .it_value.tv_usec = PATIENCE_MS * 1000};
+
+    atomic_store(&board->under[who], what);
+    waits = waits && atomic_load(&board->overwritten);
+    atomic_store(&board->waits[who], waits);
+    if (waits)
+        setitimer(ITIMER_REAL, &patience, NULL);
+}
+
+static void
+end_call(void)
+{
+    if (atomic_exchange(&board->waits[who], 0))
+        alarm(HANG_S);
+    atomic_store(&board->under[who], "nothing");
+}
+
 /* Its answer is a code, or 0 to `most`. */
-#define CALL(call, most, timeout_ms) \
+#define MAKE(call, most, timeout_ms, waits) \
     __extension__({ \
-        int64_t start_ = now_ns(); \
+        int64_t start_ = now_ns(), code_; \
 \
-        answered(#call, (call), most, start_, timeout_ms); \
+        begin_call(#call, waits); \
+        code_ = answered(#call, (call), most, start_, timeout_ms); \
+        end_call(); \
+        code_; \
     })
+#define CALL(call, most, timeout_ms) MAKE(call, most, timeout_ms, 0)
+/* The same for one that has no timeout, and takes a lock of ours. */
+#define WAIT(call) ((void)MAKE(call, 0, HANG_S * 1000, 1))
+#define WAIT_VOID(call) WAIT(((call), 0))
 
 /*
  * Use.
@@ -153,9 +195,12 @@ use_locks(void)
 static size_t
 some_buffer(void **buf)
 {
-    size_t size = chance(&chances, 2) ? SYSVMP_INLINE_MAX
-                                      : chance(&chances, 64);
+    size_t size = chance(&chances, 64);
 
+    if (chance(&chances, 4) == 0)
+        size = chance(&chances, LARGE);
+    else if (chance(&chances, 2))
+        size = SYSVMP_INLINE_MAX;
     *buf = malloc(size > 0 ? size : 1);
     if (!*buf)
         bail("no memory");
@@ -185,7 +230,7 @@ use_queue(struct sysvmp_queue *q)
     size_t size = some_buffer(&buf);
     int ms = some_timeout();
 
-    CALL(sysvmp_queue_next_len(q), SYSVMP_INLINE_MAX, 0);
+    CALL(sysvmp_queue_next_len(q), INT64_MAX, 0);
     CALL(sysvmp_queue_put(q, buf, size, ms), 0, ms);
     look_at_payload(buf,
         CALL(sysvmp_queue_get(q, buf, size, ms), (int64_t)size, ms));
@@ -205,11 +250,89 @@ use_pipe(void)
 
     CALL(sysvmp_conn_send(the.end[from], buf, size, ms), 0, ms);
     CALL(sysvmp_conn_poll(the.end[!from], ms), 1, ms);
-    CALL(sysvmp_conn_next_len(the.end[!from]), SYSVMP_INLINE_MAX, 0);
+    CALL(sysvmp_conn_next_len(the.end[!from]), INT64_MAX, 0);
     look_at_payload(buf,
         CALL(sysvmp_conn_recv(the.end[!from], buf, size, ms), (int64_t)size,
             ms));
     free(buf);
+}
+
+static void
+use_several(struct sysvmp_queue *q)
+{
+    struct sysvmp_item items[ITEMS];
+    int ms = some_timeout();
+
+    for (int i = 0; i < ITEMS; i++)
+        items[i].len = items[i].size = some_buffer(&items[i].data);
+    CALL(sysvmp_queue_put_many(q, items, ITEMS, ms), ITEMS, ms);
+    CALL(sysvmp_queue_get_many(q, items, ITEMS, ms), ITEMS, ms);
+    for (int i = 0; i < ITEMS; i++)
+        free(items[i].data);
+}
+
+/* All of it is there to be read. */
+static void
+touch(struct sysvmp_msg *m)
+{
+    const volatile char *data = sysvmp_msg_data(m);
+    size_t len = sysvmp_msg_len(m);
+
+    if (data && len > 0)
+        (void)(data[0] + data[len - 1]);
+}
+
+static struct sysvmp_msg *
+taken(struct sysvmp_queue *q, int ms)
+{
+    struct sysvmp_msg *m = NULL;
+
+    CALL(sysvmp_queue_get_msg(q, &m, ms), 0, ms);
+    if (m)
+        touch(m);
+    return m;
+}
+
+static void
+use_in_place(void)
+{
+    struct sysvmp_msg *m = NULL;
+    size_t len = chance(&chances, LARGE);
+    int ms = some_timeout();
+
+    WAIT(sysvmp_msg_create(&m, len));
+    if (m) {
+        touch(m);
+        memset(sysvmp_msg_data(m), 'x', len);
+        if (CALL(sysvmp_queue_put_msg(the.q, m, ms), 0, ms) != 0)
+            WAIT_VOID(sysvmp_msg_destroy(m));
+    }
+    m = taken(the.q, ms);
+    WAIT_VOID(sysvmp_msg_destroy(m));
+}
+
+static void
+use_joinable(void)
+{
+    struct sysvmp_queue *q = the.joinable;
+    struct sysvmp_msg *m;
+    int ms = some_timeout();
+
+    if (chance(&chances, 2))
+        use_queue(q);
+    else
+        use_several(q);
+    CALL(sysvmp_queue_redelivered(q), 1, 0);
+    if (chance(&chances, 2))
+        WAIT(sysvmp_queue_task_return(q));
+    while (chance(&chances, 4) != 0)
+        WAIT(sysvmp_queue_task_done(q));
+    m = taken(q, ms);
+    if (m && chance(&chances, 2))
+        WAIT_VOID(sysvmp_msg_destroy(m));
+    else if (m)
+        WAIT(sysvmp_queue_task_done_msg(q, m));
+    CALL(sysvmp_queue_join(q, ms), 0, ms);
 }
 
 static void
@@ -222,14 +345,14 @@ make_more(void)
     CALL(sysvmp_queue_create(&q, 2, SYSVMP_EOF), 0, 0);
     if (q)
         use_queue(q);
-    sysvmp_queue_destroy(q);
+    WAIT_VOID(sysvmp_queue_destroy(q));
     sysvmp_lock_destroy(lock);
 }
 
 static void
 use(void)
 {
-    switch (chance(&chances, 5)) {
+    switch (chance(&chances, 9)) {
     case 0:
         use_locks();
         break;
@@ -242,6 +365,16 @@ use(void)
     case 3:
         use_pipe();
         break;
+    case 4:
+        use_several(chance(&chances, 2) ? the.q : the.bounded);
+        break;
+    case 5:
+        use_in_place();
+        break;
+    case 6:
+    case 7:
+        use_joinable();
+        break;
     default:
         make_more();
     }
@@ -251,6 +384,7 @@ static int
 peer(void *arg)
 {
     (void)arg;
+    who = 1;
     alarm(HANG_S);
     chances = board->round_seed + 1;
     while (!atomic_load(&board->over))
@@ -357,13 +491,31 @@ entry_of(const char *name, const struct arena_table *table, unsigned most,
     return (struct area){name, entry + from, to - from};
 }
 
+/* Of the heap: what is known of a page, or what begins in it. */
+static struct area
+area_of_unit(void)
+{
+    uint32_t i = chance(&chances, UNITS);
+    char *page = heap_address(arena_current, i);
+
+    switch (chance(&chances, 4)) {
+    case 0:
+        return (struct area){"unit", (char *)heap_unit(arena_current, i),
+            sizeof(struct unit)};
+    case 1:
+        return (struct area){"prefixes", page + LIST_HEADER, LIST_HEADER};
+    default:
+        return (struct area){"header", page, sizeof(struct list_block)};
+    }
+}
+
 /* Tables hold few entries here, and the first ones are in use. */
 static struct area
 some_area(void)
 {
     struct arena_head *head = arena_current->head;
 
-    switch (chance(&chances, 8)) {
+    switch (chance(&chances, 14)) {
     case 0:
         return entry_of("member", &head->members, 3, 0,
             sizeof(struct member));
@@ -380,6 +532,18 @@ some_area(void)
         return (struct area){"head", (char *)&head->registrations,
             offsetof(struct arena_head, records_first) -
                 offsetof(struct arena_head, registrations)};
+    case 5:
+        return (struct area){"heap", (char *)&head->heap_words,
+            sizeof(head->heap_words)};
+    case 6:
+    case 7:
+        return entry_of("list", &head->objects, 8,
+            offsetof(struct object, channel.list),
+            offsetof(struct object, channel.join));
+    case 8:
+    case 9:
+    case 10:
+        return area_of_unit();
     default:
         return entry_of("words", &head->objects, 8,
             offsetof(struct object, lock), sizeof(struct object));
@@ -419,6 +583,8 @@ make_objects(void)
     must(sysvmp_queue_create(&the.q, 0, SYSVMP_EOF), "queue_create");
     must(sysvmp_queue_create(&the.bounded, 2, 0), "queue_create");
     must(sysvmp_pipe_create(the.end, 0), "pipe_create");
+    must(sysvmp_queue_create(&the.joinable, 0, SYSVMP_JOINABLE),
+        "queue_create");
     head = arena_current->head;
     for (uint32_t i = 0; i < shm_load(&head->objects_high); i++) {
         const struct object *object =
@@ -435,30 +601,44 @@ renew(void)
 {
     struct sysvmp_queue *q = NULL;
 
-    if (CALL(sysvmp_queue_next_len(the.q), SYSVMP_INLINE_MAX, 0) != -EBADMSG)
+    if (CALL(sysvmp_queue_next_len(the.q), INT64_MAX, 0) != -EBADMSG)
         return;
     if (CALL(sysvmp_queue_create(&q, 0, SYSVMP_EOF), 0, 0) == 0) {
-        sysvmp_queue_destroy(the.q);
+        WAIT_VOID(sysvmp_queue_destroy(the.q));
         the.q = q;
     }
+}
+
+/* Its exit code, of which it can't be known what is noted in our words. */
+static void
+judge_end(int whose, int code)
+{
+    if (code == -SIGALRM && atomic_load(&board->waits[whose]))
+        atomic_fetch_add(&board->stuck, 1);
+    else if (code < 0)
+        wrong("%s ended with %d, in %s; the peer was in %s",
+            whose == 0 ? "the program" : "the peer", code, board->under[0],
+            board->under[1]);
 }
 
 static void
 end_all(void)
 {
-    int code;
+    int code = 0;
 
     atomic_store(&board->over, 1);
     CALL(sysvmp_process_join(the.peer, HANG_S * 1000), 0, HANG_S * 1000);
     CALL(sysvmp_process_exitcode(the.peer, &code), 0, 0);
+    judge_end(1, code);
     CALL(sysvmp_process_destroy(the.peer), 0, 0);
     sysvmp_conn_destroy(the.end[0]);
     sysvmp_conn_destroy(the.end[1]);
-    sysvmp_queue_destroy(the.q);
-    sysvmp_queue_destroy(the.bounded);
+    WAIT_VOID(sysvmp_queue_destroy(the.q));
+    WAIT_VOID(sysvmp_queue_destroy(the.bounded));
+    WAIT_VOID(sysvmp_queue_destroy(the.joinable));
     sysvmp_rlock_destroy(the.rlock);
     sysvmp_lock_destroy(the.lock);
-    CALL(sysvmp_leave(), 0, 0);
+    WAIT(sysvmp_leave());
 }
 
 static int
@@ -494,10 +674,14 @@ one_round(unsigned seed)
     board->round_seed = seed;
     board->overwritten = 0;
     board->at = 0;
+    for (int i = 0; i < 2; i++) {
+        atomic_store(&board->under[i], "nothing");
+        atomic_store(&board->waits[i], 0);
+    }
     end = reap(child(program, &each));
-    if (end != 0)
-        wrong("the program ended with %d%s", end,
-            end == -SIGALRM ? ": it hangs" : "");
+    judge_end(0, end);
+    if (end > 0)
+        wrong("the program ended with %d", end);
     atomic_store(&board->over, 1);
     ipc_remove();
 }
@@ -527,6 +711,8 @@ mutate(long wanted)
         rounds);
     ok(board->refused > 0, "... and was told so %d times, -EBADMSG %d times",
         board->refused, board->broken);
+    diag("%d times a call without a timeout waited for a lock",
+        board->stuck);
 }
 
 int
