@@ -62,7 +62,7 @@ static struct {
 
 static const char *const seam_names[SEAM_CALLS] = {"semget", "semop",
     "semtimedop", "semctl", "msgget", "msgsnd", "msgrcv", "msgctl", "shmget",
-    "shmat", "shmdt", "shmctl", "membarrier"};
+    "shmat", "shmdt", "shmctl", "membarrier", "madvise"};
 
 static void
 wrong(const char *what, int64_t wanted, int64_t seen)
@@ -257,6 +257,132 @@ static void
 a_bounded_queue(void)
 {
     a_queue_of(1, -ETIMEDOUT);
+}
+
+/* Larger than what gets its memory when it is touched; and one that is too
+ * much to keep when it is given back. */
+enum { LARGE = 100000, HUGE = 20000000, ITEMS = 3 };
+
+static char large[LARGE];
+
+static void
+make_items(struct sysvmp_item *items)
+{
+    static char bytes[ITEMS][8];
+
+    for (int i = 0; i < ITEMS; i++)
+        items[i] = (struct sysvmp_item){.data = bytes[i],
+            .size = sizeof(bytes[i]), .len = 2};
+}
+
+static void
+use_batches(struct sysvmp_queue *q)
+{
+    struct sysvmp_item items[ITEMS];
+
+    make_items(items);
+    CALL(ITEMS, COMMON | WAITING,
+        sysvmp_queue_put_many(q, items, ITEMS, SHORT_MS));
+    CALL(ITEMS, COMMON, sysvmp_queue_qsize(q));
+    CALL(ITEMS, COMMON | WAITING,
+        sysvmp_queue_get_many(q, items, ITEMS, SHORT_MS));
+}
+
+/* Put in place, and taken in place; else it is ours. */
+static void
+use_message(struct sysvmp_queue *q, size_t len)
+{
+    struct sysvmp_msg *m = NULL;
+    int64_t error;
+
+    CALL(0, CREATION | WAITING, sysvmp_msg_create(&m, len));
+    if (!m)
+        return;
+    error = sysvmp_queue_put_msg(q, m, SHORT_MS);
+    if (error != 0 && again("put_msg", 0, error, COMMON | WAITING))
+        error = sysvmp_queue_put_msg(q, m, SHORT_MS);
+    if (error != 0) {
+        sysvmp_msg_destroy(m);
+        return;
+    }
+    CALL(0, COMMON | WAITING, sysvmp_queue_get_msg(q, &m, SHORT_MS));
+    if (m && sysvmp_msg_len(m) != len)
+        wrong("msg_len", (int64_t)len, (int64_t)sysvmp_msg_len(m));
+    sysvmp_msg_destroy(m);
+}
+
+static void
+use_memory(struct sysvmp_queue *q)
+{
+    CALL(0, COMMON | WAITING, sysvmp_queue_put(q, large, LARGE, SHORT_MS));
+    CALL(LARGE, COMMON | WAITING | BROKEN, sysvmp_queue_next_len(q));
+    CALL(LARGE, COMMON | WAITING,
+        sysvmp_queue_get(q, large, LARGE, SHORT_MS));
+    use_batches(q);
+    use_message(q, LARGE);
+    if (now->call == SEAM_MADVISE)
+        use_message(q, HUGE);
+}
+
+static void
+large_messages(void)
+{
+    struct sysvmp_queue *q = NULL;
+
+    CALL(0, CREATION, sysvmp_queue_create(&q, 0, 0));
+    if (q)
+        use_memory(q);
+    sysvmp_queue_destroy(q);
+}
+
+static void
+use_claims(struct sysvmp_queue *q)
+{
+    char buf[8];
+
+    CALL(0, COMMON | WAITING, sysvmp_queue_put(q, "123", 3, SHORT_MS));
+    CALL(0, COMMON | WAITING, sysvmp_queue_put(q, large, LARGE, SHORT_MS));
+    CALL(3, COMMON | WAITING, sysvmp_queue_get(q, buf, 8, SHORT_MS));
+    CALL(0, COMMON | FREE, sysvmp_queue_task_return(q));
+    CALL(3, COMMON | WAITING, sysvmp_queue_get(q, buf, 8, SHORT_MS));
+    CALL(1, COMMON, sysvmp_queue_redelivered(q));
+    CALL(0, COMMON | FREE, sysvmp_queue_task_done(q));
+    CALL(LARGE, COMMON | WAITING,
+        sysvmp_queue_get(q, large, LARGE, SHORT_MS));
+    CALL(-ETIMEDOUT, COMMON | WAITING, sysvmp_queue_join(q, SHORT_MS));
+    CALL(0, COMMON | FREE, sysvmp_queue_task_done(q));
+    CALL(0, COMMON | WAITING, sysvmp_queue_join(q, SHORT_MS));
+}
+
+static void
+use_claims_in_place(struct sysvmp_queue *q)
+{
+    struct sysvmp_msg *m = NULL;
+
+    CALL(0, COMMON | WAITING, sysvmp_queue_put(q, large, LARGE, SHORT_MS));
+    CALL(0, COMMON | WAITING, sysvmp_queue_get_msg(q, &m, SHORT_MS));
+    sysvmp_msg_destroy(m);
+    CALL(0, COMMON | WAITING, sysvmp_queue_get_msg(q, &m, SHORT_MS));
+    if (m)
+        CALL(0, COMMON | FREE, sysvmp_queue_task_done_msg(q, m));
+    CALL(0, COMMON | WAITING, sysvmp_queue_join(q, SHORT_MS));
+    CALL(0, COMMON, sysvmp_queue_close(q));
+    CALL(-EPIPE, COMMON | WAITING | END,
+        sysvmp_queue_get(q, large, LARGE, SHORT_MS));
+}
+
+static void
+a_joinable_queue(void)
+{
+    struct sysvmp_queue *q = NULL;
+
+    CALL(0, CREATION,
+        sysvmp_queue_create(&q, 0, SYSVMP_JOINABLE | SYSVMP_EOF));
+    if (q) {
+        use_claims(q);
+        use_claims_in_place(q);
+    }
+    sysvmp_queue_destroy(q);
 }
 
 static void
@@ -578,6 +704,8 @@ static const struct failure failures[] = {
     {SEAM_SHMCTL, EITHER, {EIDRM, EACCES}},
     {SEAM_SHMCTL, 1 << ONCE, {EINVAL}},
     {SEAM_MEMBARRIER, EITHER, {ENOSYS, EINVAL, ENOMEM, EPERM}},
+    {SEAM_MADVISE, EITHER, {ENOMEM, EINVAL, EFAULT, EOPNOTSUPP}},
+    {SEAM_MADVISE, 1 << ONCE, {EINTR}},
 };
 
 static void
@@ -598,12 +726,14 @@ walk_all(const char *name, void (*fn)(void))
 int
 main(void)
 {
-    plan(9);
+    plan(11);
     now = shared(sizeof(*now));
     walk_all("a lock, a second one", a_lock);
     walk_all("an rlock", an_rlock);
     walk_all("a queue", a_queue);
     walk_all("a bounded queue", a_bounded_queue);
+    walk_all("large messages, several, in place", large_messages);
+    walk_all("a joinable queue", a_joinable_queue);
     walk_all("a pipe", a_pipe);
     walk_all("a process is started and joined", a_process);
     walk_all("the program forks by itself", a_fork);
