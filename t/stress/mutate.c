@@ -4,9 +4,9 @@
  * program, and its shared words are overwritten, while two processes use its
  * objects.  What the calls do then is anybody's guess, but nobody crashes,
  * nobody outlives a timeout by more than a wide margin, and each answer is
- * one of the codes of sysvmp.h.  A lock of a list, or of the heap, may say that
- * one of the two processes has it, who has not: a call without a timeout may
- * wait for that as long as it lives, and is killed then.
+ * one of the codes of sysvmp.h.  A lock of a list, or of the heap, may say
+ * that one of the two processes has it, who has not: a call without a timeout
+ * may wait for that as long as it lives, and is killed then.
  *
  *     mutate.t          a few seconds; what make check runs
  *     mutate.t long     a million mutations
