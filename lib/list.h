@@ -48,7 +48,7 @@ struct list_first {
 #define LIST_HEADER 64u
 
 /* Messages that fit: memory ends before. */
-#define LIST_MAX 0x7fffffffu
+#define LIST_MAX 0x7fff0000u
 
 /* Which of its object's gates is the lock's. */
 #define LIST_GATE 2
