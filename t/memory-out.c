@@ -233,6 +233,7 @@ messages(void)
     tells(sysvmp_last_error());
     n = make_all(n, 1);
     as_they_are = get_short_ones();
+    ok(as_they_are > 0, "... there is a reserve for that");
     is_int(SHORT - as_they_are, sysvmp_queue_qsize(q), "... it stays");
     for (int i = as_they_are; i < SHORT; i++)
         left += sysvmp_queue_get(q, buf, MIB, SYSVMP_NOWAIT) == i &&
@@ -306,7 +307,7 @@ a_pipe(void)
 int
 main(void)
 {
-    const int tests = 4 * 11 + 4 + 4 + 12 + 6 + 9;
+    const int tests = 4 * 11 + 4 + 4 + 13 + 6 + 9;
     char limit[32];
 
     plan(tests);
