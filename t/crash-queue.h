@@ -12,6 +12,7 @@
 #include "arena.h"
 #include "crash.h"
 #include "heap.h"
+#include "list.h"
 #include "memory.h"
 
 #include <signal.h>
@@ -121,6 +122,27 @@ drain(void)
     want(-EAGAIN, number, "a get from the empty queue");
 }
 
+/* What the dead had is swept up, in every other round before anybody looks at
+ * the queue; and what is free then is written to. */
+MAYBE_UNUSED static void
+sweep_and_write(void)
+{
+    enum { MSGS = 6, WRITTEN = 100 };
+    struct sysvmp_msg *msgs[MSGS];
+
+    if (crash_round() % 2 == 0)
+        return;
+    memory_sweep(arena_current);
+    for (int i = 0; i < MSGS; i++) {
+        must(sysvmp_msg_create(&msgs[i], i % 2 ? LONGEST : WRITTEN),
+            "msg_create");
+        memset((char *)sysvmp_msg_data(msgs[i]) - LIST_HEADER, 0xee,
+            LIST_HEADER + WRITTEN);
+    }
+    for (int i = 0; i < MSGS; i++)
+        sysvmp_msg_destroy(msgs[i]);
+}
+
 /* What the dead had is swept up: nothing is in use. */
 MAYBE_UNUSED static void
 look_at_memory(void)
@@ -142,7 +164,7 @@ create(unsigned flags)
     must(sysvmp_queue_create(&q, (size_t)limit, flags), "queue_create");
     memset(got, 0, sizeof(got));
     taken = 0;
-    crash_at_end(look_at_memory);
+    crash_and_then(sweep_and_write, look_at_memory);
 }
 
 MAYBE_UNUSED static void

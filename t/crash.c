@@ -50,7 +50,7 @@ struct meeting {
 
 static struct meeting *meeting;
 static pid_t victim;
-static void (*at_end)(void);
+static void (*after_victim)(void), (*at_end)(void);
 static long round_number;
 static char *killed_at; /* in the victim and in the heir: where to tell */
 
@@ -250,9 +250,10 @@ crash_round(void)
 }
 
 void
-crash_at_end(void (*fn)(void))
+crash_and_then(void (*after)(void), void (*finally)(void))
 {
-    at_end = fn;
+    after_victim = after;
+    at_end = finally;
 }
 
 void
@@ -460,6 +461,8 @@ play(const struct crash_case *c)
         ended = end_of_victim();
     end.acknowledged = atomic_load(&meeting->acknowledged);
     end.answer = meeting->answer;
+    if (after_victim)
+        after_victim();
     play_heir();
     c->look(&end);
     heir_end();
