@@ -3,8 +3,8 @@
  * crash-put.c: a process killed at each point of a put to a queue, or of its
  * close; also while another thread of it waits for a message, or puts and gets
  * as well; and with the next one who finds the message, what the dead have
- * left or the end of file killed, too.  What was acknowledged is there, once; nobody hangs;
- * the limit is exact afterwards.
+ * left or the end of file killed, too.  What was acknowledged is there, once;
+ * nobody hangs; the limit is exact afterwards, and no memory is lost.
  */
 #include <config.h>
 
