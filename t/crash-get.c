@@ -165,6 +165,69 @@ empty_cases(void)
 }
 
 /*
+ * Out of shared memory: a large message; a short one before it, in the
+ * kernel's queue or not; the last of a block.
+ */
+
+static void
+create_with_two_unbounded(void)
+{
+    create_empty();
+    want(0, put(FIRST, SYSVMP_NOWAIT), "put");
+    want(0, put(FILLING, SYSVMP_NOWAIT), "put");
+}
+
+/* The first has a block to itself, and is to be followed by a large one. */
+static void
+create_two_blocks(void)
+{
+    create_empty();
+    want(0, put(HELP, SYSVMP_NOWAIT), "put");
+    want(0, put(FIRST, SYSVMP_NOWAIT), "put");
+    want(0, put(FILLING, SYSVMP_NOWAIT), "put");
+    want(HELP, get(SYSVMP_NOWAIT), "get");
+}
+
+static void
+large_cases(void)
+{
+    static const struct crash_case alone = {"get of a large message",
+        create_with_two, NULL, NULL, get_at_leisure, NULL, look_alone, STAYS};
+    static const struct crash_case unbounded = {
+        "get of a large message, no limit", create_with_two_unbounded, NULL,
+        NULL, get_at_leisure, NULL, look_alone, STAYS};
+    static const struct crash_case waited = {
+        "get of a large message, a sender waits", create_bounded_full, NULL,
+        let_peer_put, get_at_leisure, NULL, look_with_putter, STAYS};
+    static const struct crash_case empty = {
+        "get of a large message, empty, and another waits", create_empty,
+        NULL, NULL, get_at_leisure, put_for_two, look_at_both, STAYS};
+    static const struct crash_case small = {
+        "get, the buffer is far too small, and another waits", create_empty,
+        NULL, NULL, get_into_too_small, put_for_two, look_at_both_small,
+        STAYS};
+    static const struct crash_case before = {
+        "get of a short message before a large one",
+        create_with_two_unbounded, NULL, NULL, get_at_leisure, NULL,
+        look_alone, STAYS};
+    static const struct crash_case last = {"get of the last of a block",
+        create_two_blocks, NULL, NULL, get_at_leisure, NULL, look_alone,
+        STAYS};
+
+    lengths[FIRST] = LONGEST;
+    crash_run(&alone);
+    crash_run(&unbounded);
+    crash_run(&waited);
+    crash_run(&empty);
+    crash_run(&small);
+    lengths[FIRST] = 0;
+    lengths[FILLING] = lengths[HELP] = LONGEST;
+    crash_run(&before);
+    crash_run(&last);
+    memset(lengths, 0, sizeof(lengths));
+}
+
+/*
  * The end of file.
  */
 
@@ -382,6 +445,9 @@ heir_cases(void)
     static const struct crash_case there = {"get, nobody waits",
         create_with_two, NULL, NULL, get_at_leisure, NULL, look_after_get,
         STAYS};
+    static const struct crash_case large = {"get of a large message",
+        create_with_two, NULL, NULL, get_at_leisure, NULL, look_after_get,
+        STAYS};
     static const struct crash_case waited = {
         "get, bounded queue, two senders wait", create_bounded_full, NULL,
         let_heir_put, get_at_leisure, NULL, look_after_putters, STAYS};
@@ -393,6 +459,9 @@ heir_cases(void)
         NULL, get_at_leisure, put_for_heir, look_after_getters, STAYS};
 
     crash_run_heir(&there, heir_gets);
+    lengths[FIRST] = lengths[FILLING] = LONGEST;
+    crash_run_heir(&large, heir_gets);
+    lengths[FIRST] = lengths[FILLING] = 0;
     crash_run_heir(&waited, NULL);
     crash_run_heir(&empty, NULL);
     crash_run_heir(&bounded, NULL);
@@ -401,9 +470,10 @@ heir_cases(void)
 int
 main(void)
 {
-    plan(9 + 3 + 4);
+    plan(9 + 7 + 3 + 5);
     there_cases();
     empty_cases();
+    large_cases();
     end_cases();
     thread_cases();
     heir_cases();

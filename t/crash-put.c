@@ -3,8 +3,8 @@
  * crash-put.c: a process killed at each point of a put to a queue, or of its
  * close; also while another thread of it waits for a message, or puts and gets
  * as well; and with the next one who finds the message, what the dead have
- * left or the end of file killed, too.  What was acknowledged is there, once; nobody hangs;
- * the limit is exact afterwards.
+ * left or the end of file killed, too.  What was acknowledged is there, once;
+ * nobody hangs; the limit is exact afterwards, and no memory is lost.
  */
 #include <config.h>
 
@@ -133,6 +133,74 @@ full_cases(void)
     crash_run(&bounded);
     crash_run(&bounded_timeout);
     crash_run(&at_once);
+}
+
+/*
+ * Through shared memory: a large message; a short one behind it; one that does
+ * not fit behind the others.
+ */
+
+static void
+create_listed(void)
+{
+    create_empty();
+    want(0, put(FIRST, SYSVMP_NOWAIT), "put");
+}
+
+/* The last block has no room for what the victim puts. */
+static void
+create_chunk(void)
+{
+    create_empty();
+    want(0, put(FIRST, SYSVMP_NOWAIT), "put");
+    for (int i = 0; i < 4; i++)
+        want(0, put(FILLING, SYSVMP_NOWAIT), "put");
+}
+
+static void
+look_in_order(const struct crash_end *end)
+{
+    drain();
+    check_victims(end, 0);
+    want(FIRST, order[0], "the first message");
+    want(1, got[FIRST], "... came");
+    if (got[VICTIMS])
+        want(VICTIMS, order[taken - 1], "the last message");
+    last_look();
+}
+
+static void
+large_cases(void)
+{
+    static const struct crash_case alone = {"put of a large message",
+        create_empty, NULL, NULL, put_at_leisure, NULL, look_alone, STAYS};
+    static const struct crash_case waited = {
+        "put of a large message, somebody waits", create_empty, NULL,
+        let_peer_get, put_at_leisure, NULL, look_with_getter, STAYS};
+    static const struct crash_case bounded = {
+        "put of a large message, bounded queue, full", create_bounded_full,
+        NULL, NULL, put_at_leisure, make_room_for_two, look_at_both, STAYS};
+    static const struct crash_case both = {
+        "put of a large message behind another", create_listed, NULL, NULL,
+        put_at_leisure, NULL, look_in_order, STAYS};
+    static const struct crash_case behind = {
+        "put of a short message behind a large one", create_listed, NULL,
+        NULL, put_at_leisure, NULL, look_in_order, STAYS};
+    static const struct crash_case chunk = {
+        "put where the last block is full", create_chunk, NULL, NULL,
+        put_at_leisure, NULL, look_in_order, STAYS};
+
+    lengths[VICTIMS] = LONGEST;
+    crash_run(&alone);
+    crash_run(&waited);
+    crash_run(&bounded);
+    lengths[FIRST] = LONGEST;
+    crash_run(&both);
+    lengths[VICTIMS] = 0;
+    crash_run(&behind);
+    lengths[FILLING] = lengths[VICTIMS] = SYSVMP_INLINE_MAX;
+    crash_run(&chunk);
+    memset(lengths, 0, sizeof(lengths));
 }
 
 /*
@@ -376,6 +444,9 @@ heir_cases(void)
     static const struct crash_case leaky = {"put, others died in it",
         create_leaky, NULL, NULL, put_at_leisure, NULL, look_after_put,
         STAYS};
+    static const struct crash_case large = {"put of a large message",
+        create_empty, NULL, NULL, put_at_leisure, NULL, look_after_put,
+        STAYS};
     static const struct crash_case waited = {"put, two wait", create_empty,
         NULL, let_heir_get, put_at_leisure, NULL, look_after_getters, STAYS};
     static const struct crash_case waited_bounded = {
@@ -387,6 +458,9 @@ heir_cases(void)
 
     crash_run_heir(&bounded, heir_puts);
     crash_run_heir(&leaky, heir_puts);
+    lengths[VICTIMS] = lengths[PEERS] = LONGEST;
+    crash_run_heir(&large, heir_puts);
+    lengths[VICTIMS] = lengths[PEERS] = 0;
     crash_run_heir(&waited, NULL);
     crash_run_heir(&waited_bounded, NULL);
     crash_run_heir(&close, NULL);
@@ -395,9 +469,10 @@ heir_cases(void)
 int
 main(void)
 {
-    plan(11 + 3 + 5);
+    plan(11 + 6 + 3 + 6);
     room_cases();
     full_cases();
+    large_cases();
     leaky_cases();
     close_cases();
     thread_cases();

@@ -1,28 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * crash-queue.h: what the crash tests of a queue's two sides share: one
- * queue, messages that are numbers, and what must be true of it afterwards.
+ * queue, messages that are numbers, and what must be true of it afterwards: of
+ * its messages, of its limit, and of the memory, which nobody has any more.
  */
 #ifndef CRASH_QUEUE_H
 #define CRASH_QUEUE_H
 
-#include "crash.h"
-#include "sysvmp.h"
+#include "internal.h"
 
-#include <errno.h>
+#include "arena.h"
+#include "crash.h"
+#include "heap.h"
+#include "list.h"
+#include "memory.h"
+
 #include <signal.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #define MAYBE_UNUSED __attribute__((__unused__))
 
 /* What the victim, the peer and the tester put. */
 enum { FIRST = 1, VICTIMS = 2, PEERS = 3, HELP = 4, FILLING = 100 };
+enum { NUMBERS = 128, LONGEST = 20000 };
 
 static struct sysvmp_queue *q;
 static int limit;     /* of the queue; 0: none */
 static int full_at;   /* how many of our messages fill it; 1 without limit */
-static int got[128];  /* how often each number was received by the tester */
+static int got[NUMBERS]; /* how often each was received by the tester, */
+static int order[NUMBERS], taken; /* and in which order */
+static size_t lengths[NUMBERS]; /* of each one's message; 0: just the number */
 static pid_t waiter;
 
 /* So that each waiter sleeps. */
@@ -32,25 +40,62 @@ never_spin(void)
     setenv("SYSVMP_SPIN_US", "0", 1);
 }
 
+/* A message is a number, and again in each byte of the rest. */
+struct message {
+    int number;
+    char filling[LONGEST - sizeof(int)];
+};
+
+MAYBE_UNUSED static size_t
+length_of(int number)
+{
+    return lengths[number] > 0 ? lengths[number] : sizeof(number);
+}
+
+MAYBE_UNUSED static size_t
+make_message(struct message *message, int number)
+{
+    size_t len = length_of(number);
+
+    message->number = number;
+    memset(message->filling, number, len - sizeof(number));
+    return len;
+}
+
+/* Its number, if it is whole. */
+MAYBE_UNUSED static int
+number_of(const struct message *message, size_t len)
+{
+    int number = len >= sizeof(number) ? message->number : 0;
+
+    if (number > 0 && number < NUMBERS && len == length_of(number)) {
+        for (size_t i = 0; i < len - sizeof(number); i++)
+            if (message->filling[i] != (char)number)
+                len = 0;
+        if (len > 0)
+            return number;
+    }
+    wrong("a message that nobody sent: %zu bytes, %d", len, number);
+    return -EBADMSG;
+}
+
 MAYBE_UNUSED static int
 put(int number, int timeout_ms)
 {
-    return sysvmp_queue_put(q, &number, sizeof(number), timeout_ms);
+    static _Thread_local struct message message;
+    size_t len = make_message(&message, number);
+
+    return sysvmp_queue_put(q, &message, len, timeout_ms);
 }
 
 /* The number, or a code. */
 MAYBE_UNUSED static int
 get(int timeout_ms)
 {
-    int number = 0;
-    ssize_t len = sysvmp_queue_get(q, &number, sizeof(number), timeout_ms);
+    static _Thread_local struct message message;
+    ssize_t len = sysvmp_queue_get(q, &message, sizeof(message), timeout_ms);
 
-    if (len < 0)
-        return (int)len;
-    if (len == sizeof(number) && number > 0 && number < 128)
-        return number;
-    wrong("a message that nobody sent: %zd bytes, %d", len, number);
-    return -EBADMSG;
+    return len < 0 ? (int)len : number_of(&message, (size_t)len);
 }
 
 /* The tester takes one, and remembers it. */
@@ -59,8 +104,11 @@ take(int timeout_ms)
 {
     int number = get(timeout_ms);
 
-    if (number > 0)
+    if (number > 0) {
         got[number]++;
+        if (taken < NUMBERS)
+            order[taken++] = number;
+    }
     return number;
 }
 
@@ -74,12 +122,49 @@ drain(void)
     want(-EAGAIN, number, "a get from the empty queue");
 }
 
+/* What the dead had is swept up, in every other round before anybody looks at
+ * the queue; and what is free then is written to. */
+MAYBE_UNUSED static void
+sweep_and_write(void)
+{
+    enum { MSGS = 6, WRITTEN = 100 };
+    struct sysvmp_msg *msgs[MSGS];
+
+    if (crash_round() % 2 == 0)
+        return;
+    memory_sweep(arena_current);
+    for (int i = 0; i < MSGS; i++) {
+        must(sysvmp_msg_create(&msgs[i], i % 2 ? LONGEST : WRITTEN),
+            "msg_create");
+        memset((char *)sysvmp_msg_data(msgs[i]) - LIST_HEADER, 0xee,
+            LIST_HEADER + WRITTEN);
+    }
+    for (int i = 0; i < MSGS; i++)
+        sysvmp_msg_destroy(msgs[i]);
+}
+
+/* What the dead had is swept up: nothing is in use. */
+MAYBE_UNUSED static void
+look_at_memory(void)
+{
+    struct sysvmp_lock *lock;
+    uint32_t used, all;
+
+    shm_store(&arena_current->head->garbage, 1);
+    must(sysvmp_lock_create(&lock), "lock_create");
+    sysvmp_lock_destroy(lock);
+    memory_sweep(arena_current);
+    heap_state(arena_current, &used, &all);
+    want(0, used, "pages in use at the end");
+}
+
 MAYBE_UNUSED static void
 create(unsigned flags)
 {
     must(sysvmp_queue_create(&q, (size_t)limit, flags), "queue_create");
-    for (int i = 0; i < 128; i++)
-        got[i] = 0;
+    memset(got, 0, sizeof(got));
+    taken = 0;
+    crash_and_then(sweep_and_write, look_at_memory);
 }
 
 MAYBE_UNUSED static void
@@ -164,7 +249,7 @@ peer_got(void)
     if (sysvmp_queue_qsize(q) == 0)
         want(0, put(HELP, CRASH_BOUND_MS), "another put");
     number = peer_end(waiter);
-    if (number > 0 && number < 128)
+    if (number > 0 && number < NUMBERS)
         got[number]++;
     else
         wrong("the peer's get: %d", number);
@@ -254,9 +339,9 @@ heir_number(void)
 {
     int code = heir_end();
 
-    if (code != -SIGKILL && (code < 0 || code >= 128))
+    if (code != -SIGKILL && (code < 0 || code >= NUMBERS))
         wrong("the heir: %d", code);
-    return code < 0 || code >= 128 ? 0 : code;
+    return code < 0 || code >= NUMBERS ? 0 : code;
 }
 
 MAYBE_UNUSED static int

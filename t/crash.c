@@ -50,6 +50,7 @@ struct meeting {
 
 static struct meeting *meeting;
 static pid_t victim;
+static void (*after_victim)(void), (*at_end)(void);
 static long round_number;
 static char *killed_at; /* in the victim and in the heir: where to tell */
 
@@ -246,6 +247,13 @@ long
 crash_round(void)
 {
     return round_number;
+}
+
+void
+crash_and_then(void (*after)(void), void (*finally)(void))
+{
+    after_victim = after;
+    at_end = finally;
 }
 
 void
@@ -453,6 +461,8 @@ play(const struct crash_case *c)
         ended = end_of_victim();
     end.acknowledged = atomic_load(&meeting->acknowledged);
     end.answer = meeting->answer;
+    if (after_victim)
+        after_victim();
     play_heir();
     c->look(&end);
     heir_end();
@@ -460,6 +470,8 @@ play(const struct crash_case *c)
         ended = end_of_victim();
     if (ended != 0 && ended != -SIGKILL && ended != PEER_HANGS)
         wrong("the victim ended with %d", ended);
+    if (at_end)
+        at_end();
     must(sysvmp_leave(), "leave");
     want(0, ipc_left(), "left in the kernel");
     return ended == -SIGKILL;

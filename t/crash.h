@@ -99,6 +99,9 @@ void victim_asleep_or_dead(void);
 int victim_is_asleep_or_dead(void);
 /* Dead, or its call has returned. */
 int victim_done(void);
+/* To be done right after the victim's end, and at the end of each round, when
+ * all but the tester are gone; NULL: nothing. */
+void crash_and_then(void (*after)(void), void (*finally)(void));
 /* For a call in which somebody else is to be killed in the victim's name: at
  * which point, 0 in the first round; and how many points that one counted. */
 long crash_round(void);

@@ -110,11 +110,11 @@ nothing_passes(size_t large)
 }
 
 static void
-of_all_sizes(size_t maxsize)
+of_sizes(size_t maxsize, int sizes)
 {
     must(sysvmp_queue_create(&q, maxsize, 0), "queue_create");
     diag("maxsize %zu", maxsize);
-    for (int i = 0; i < PAYLOAD_SIZES; i++)
+    for (int i = 0; i < sizes; i++)
         of_size(payload_sizes[i], (unsigned)i + 1);
     together();
     nothing_passes(SYSVMP_INLINE_MAX);
@@ -144,11 +144,11 @@ main(void)
 {
     int64_t before;
 
-    plan(2 * (PAYLOAD_SIZES * EACH + 4 + 3 * 5) + EACH + 1);
+    plan((2 * PAYLOAD_SIZES - 1) * EACH + 2 * (4 + 3 * 5) + EACH + 1);
     before = ipc_memory();
     buf = payload_buffer(PAYLOAD_MAX + 1);
-    of_all_sizes(0);
-    of_all_sizes(20);
+    of_sizes(0, PAYLOAD_SIZES);
+    of_sizes(20, PAYLOAD_SIZES - 1);
     payload_free(buf, PAYLOAD_MAX + 1);
     of_a_gib();
     if (ipc_is_private())
