@@ -58,11 +58,10 @@ forget(struct sysvmp_msg *m)
     free(m);
 }
 
-
 static int
 make_in(struct sysvmp_msg *m, size_t len)
 {
-    struct deadline forever = DEADLINE(SYSVMP_FOREVER);
+    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
     int error;
 
     registry_lock();
@@ -70,7 +69,7 @@ make_in(struct sysvmp_msg *m, size_t len)
     registry_unlock();
     if (error == 0)
         error = memory_take(m->arena, (uint64_t) len + LIST_HEADER, 0,
-            &forever, &m->unit);
+            &patience, &m->unit);
     return error;
 }
 
