@@ -9,6 +9,7 @@
  */
 #include "internal.h"
 
+#include <limits.h>
 #include <sched.h>
 
 #include "block.h"
@@ -181,8 +182,27 @@ block_drain(int semaphores, int semaphore)
     int value = sysv_sem_value(semaphores, semaphore);
     struct sembuf lower = sem_operation(semaphore, -(value - 1), IPC_NOWAIT);
 
-    if (value >= 16384)
+    if (value >= TURNS)
         (void) sysv_semop(semaphores, &lower, 1);
+}
+
+/*
+ * Who is about to sleep for the turn after the one it has seen compares the
+ * side with the one it has seen, too; so it has to look again when the turn
+ * has begun anew.  (It is misled by 32,768 flips, 500 million wake-ups,
+ * between its look and its sleep, if they end at just that side.)
+ */
+void
+block_flip(int semaphores, int turn, int side)
+{
+    int seen = sysv_sem_value(semaphores, side);
+    struct sembuf flip[2] = {
+        sem_operation(turn, -TURNS, IPC_NOWAIT),
+        sem_operation(side, seen == SHRT_MAX ? -SHRT_MAX : 1, IPC_NOWAIT),
+    };
+
+    if (seen >= 0) /* EAGAIN: somebody else has just done it */
+        (void) sysv_semop(semaphores, flip, 2);
 }
 
 void

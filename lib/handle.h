@@ -23,7 +23,11 @@ struct holding {
     struct place place;
     int references[HOLDING_REFERENCES]; /* semaphores; -1: none (any more) */
     int bells[HOLDING_BELLS];
+    int turn; /* of a broadcast: a bell, too */
 };
+
+/* Where nothing is held but what is filled in then. */
+void holding_clear(struct holding *h);
 
 #define HANDLE_HOLDINGS 2
 
@@ -34,6 +38,7 @@ struct handle {
     unsigned given; /* to so many children that are to be started */
     _Atomic uint32_t receivers; /* threads of ours asleep in a receive */
     _Atomic uint32_t senders;   /* ... inside a send */
+    _Atomic uint32_t permits;   /* that this process has of a semaphore */
     /* Gives up what is held beside references and bells; or NULL. */
     void (*give_up)(struct handle *handle);
     struct arena *arena;

@@ -15,7 +15,7 @@
  */
 #include "internal.h"
 
-#include "barrier.h"
+#include "membarrier.h"
 #include "block.h"
 #include "heap.h"
 #include "pages.h"
@@ -66,7 +66,7 @@ heap_open(struct arena *arena)
         .arena = arena,
         .semaphores = arena->home,
         .gate = BLOCK_HEAP,
-        .swift = barrier_join(),
+        .swift = membarrier_join(),
     };
 }
 

@@ -77,7 +77,7 @@ static struct object *
 object_listed(const struct arena *arena, uint64_t listed)
 {
     uint32_t index = INDEX_OF(listed);
-    struct object *object = object_channel(arena, index);
+    struct object *object = object_live(arena, index);
 
     if (!heap_is_listed(listed) || object == NULL ||
         heap_listed(index, shm_load(&object->generation)) != listed)
@@ -100,7 +100,7 @@ settle(struct arena *arena, uint32_t i, uint64_t owner)
     struct list list = { .arena = arena };
     int has = 0;
 
-    if (object != NULL) {
+    if (object != NULL && object_has_list(object)) {
         list.words = &object->channel.list;
         has = list_has(&list, i);
     }

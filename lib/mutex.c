@@ -6,7 +6,7 @@
 #include "internal.h"
 
 #include "arena.h"
-#include "barrier.h"
+#include "membarrier.h"
 #include "error.h"
 #include "leave.h"
 #include "mutex.h"
@@ -54,7 +54,7 @@ create_in(struct arena *arena, struct mutex *mutex, enum object_kind kind)
     struct object_wish wish = mutex_wish;
     int error;
 
-    mutex->word.swift = barrier_join();
+    mutex->word.swift = membarrier_join();
     wish.kind = kind;
     error = object_create(arena, &wish, &h->place);
     if (error < 0)
@@ -62,10 +62,9 @@ create_in(struct arena *arena, struct mutex *mutex, enum object_kind kind)
     handle->arena = arena;
     handle->give_up = give_up;
     handle->holdings = 1;
+    holding_clear(h);
     h->references[0] = h->place.counter;
-    h->references[1] = h->references[2] = -1;
     h->bells[0] = h->place.gate;
-    h->bells[1] = h->bells[2] = h->bells[3] = -1;
     mutex->word.words = &h->place.object->lock;
     mutex->word.arena = arena;
     mutex->word.semaphores = h->place.semaphores;

@@ -57,14 +57,13 @@ attach(struct sysvmp_conn *c, const struct place *place, bool reads)
     struct channel *channel = &c->channel[i];
 
     h->place = *place;
+    holding_clear(h);
     h->references[0] =
         place->counter + (reads ? CHANNEL_READERS : CHANNEL_WRITERS);
     h->references[1] = place->counter + CHANNEL_REFERENCES;
-    h->references[2] = -1;
     h->bells[0] = place->gate + CHANNEL_RECEIVE;
     h->bells[1] = place->gate + CHANNEL_SEND;
     h->bells[2] = place->gate + CHANNEL_LOCK;
-    h->bells[3] = -1;
     channel->tells_eof = channel->tells_epipe = true;
     *(reads ? &c->in : &c->out) = channel;
     return channel_open(channel, &c->handle, h, MESSAGES_MAX,

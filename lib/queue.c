@@ -49,15 +49,17 @@ create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
         return error;
     handle->arena = arena;
     handle->holdings = 1;
+    holding_clear(h);
     h->references[READING] = h->place.counter + CHANNEL_READERS;
     h->references[WRITING] = h->place.counter + CHANNEL_WRITERS;
     h->references[REFERENCE] = h->place.counter + CHANNEL_REFERENCES;
     h->bells[0] = h->place.gate + CHANNEL_RECEIVE;
     h->bells[1] = h->place.gate + CHANNEL_SEND;
     h->bells[2] = h->place.gate + CHANNEL_LOCK;
-    h->bells[3] = joinable ? h->place.gate + CHANNEL_JOIN : -1;
-    if (joinable)
+    if (joinable) {
+        h->bells[3] = h->place.gate + CHANNEL_JOIN;
         handle->give_up = give_up;
+    }
     error = channel_open(&q->channel, handle, h, limit, 0);
     if (error == 0)
         error = handle_hold(h);

@@ -29,7 +29,7 @@ void testing_point(const char *file, int line);
 #define shm_peek(word)         atomic_load_explicit(word, memory_order_relaxed)
 #define shm_store(word, value) (CRASH_POINT(), atomic_store(word, value))
 /* A store that a later load of ours may overtake: for those who can count on
- * the other side's sysv_barrier().  The compiler keeps the order. */
+ * the other side's membarrier_all().  The compiler keeps the order. */
 #define shm_swift_store(word, value) \
     (CRASH_POINT(), \
         atomic_store_explicit(word, value, memory_order_release), \

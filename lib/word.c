@@ -31,7 +31,7 @@
 #include "internal.h"
 
 #include "arena.h"
-#include "barrier.h"
+#include "membarrier.h"
 #include "error.h"
 #include "hooks.h"
 #include "member.h"
@@ -203,7 +203,7 @@ announce(struct word *word, const struct attempt *attempt)
     bool starving = attempt->reserved || attempt->in_vain >= STARVING_WAKES;
 
     raise_flags(word, W | (starving ? S : 0));
-    return !word->swift || barrier_all();
+    return !word->swift || membarrier_all();
 }
 
 /* The lock can't be had now.  0: look again; else what the call answers. */

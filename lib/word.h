@@ -29,7 +29,7 @@ struct word {
     int semaphores; /* where the owner's alive bit is, and */
     int gate;       /* where to sleep; each user has a bell there */
     bool swift;     /* a release need be no more than a store.  The same
-                     * wherever the word is: see barrier.c */
+                     * wherever the word is: see membarrier.c */
     struct spin_memory spin;
 };
 

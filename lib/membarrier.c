@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * barrier.c: membarrier(2): who is about to sleep pays for the order of its
+ * membarrier.c: membarrier(2): who is about to sleep pays for the order of its
  * loads and stores and of everybody else's, so that a release needs none.
  *
  * A process is registered by its memory map, which a fork copies with that,
@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "barrier.h"
+#include "membarrier.h"
 #include "seam.h"
 
 static bool
@@ -25,13 +25,13 @@ command(int number)
 }
 
 bool
-barrier_join(void)
+membarrier_join(void)
 {
     return command(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
 }
 
 bool
-barrier_all(void)
+membarrier_all(void)
 {
     return command(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
 }
