@@ -213,11 +213,8 @@ nap(struct wait *wait)
 {
     int64_t ns = wait->nap_ns;
 
-    if (!wait->unsure)
-        return INT64_MAX;
-    if (ns < NAP_MAX_NS)
-        wait->nap_ns = ns * 2;
-    return ns;
+    wait->nap_ns = !wait->unsure ? NAP_MIN_NS : ns < NAP_MAX_NS ? ns * 2 : ns;
+    return wait->unsure ? ns : INT64_MAX;
 }
 
 /* 0: something is ready, or the time is up; or a code. */
@@ -270,7 +267,7 @@ find_all(struct wait *wait)
 static void
 poll_processes(struct wait *wait, struct pollfd *ends)
 {
-    int64_t left = deadline_left(&wait->deadline);
+    int64_t left = deadline_left(&wait->deadline), most;
     bool all = true;
     struct timespec time;
 
@@ -280,8 +277,9 @@ poll_processes(struct wait *wait, struct pollfd *ends)
         all = all && ends[i].fd >= 0;
     }
     wait->unsure = !all;
-    if (!all && nap(wait) < left)
-        left = wait->nap_ns;
+    most = nap(wait);
+    if (most < left)
+        left = most;
     time.tv_sec = (time_t) (left / 1000000000);
     time.tv_nsec = (long) (left % 1000000000);
     (void) ppoll(ends, wait->n, left == INT64_MAX ? NULL : &time, NULL);
