@@ -99,6 +99,8 @@ struct arena_head {
     _Atomic uint32_t objects_high;
     _Atomic uint32_t objects_holes; /* some below that may be free: a hint */
     _Atomic uint32_t objects_next; /* where to look for a free entry: a hint */
+    /* By who gives an end of a channel up while it lives. */
+    _Atomic uint32_t drops;
     /* By whoever makes a process record; no two tags are alike for long. */
     _Atomic uint32_t record_tag;
     struct heap_words heap_words;
@@ -118,6 +120,7 @@ struct arena {
     int64_t forked;  /* when we last forked, in seconds since 1970 */
     bool left;       /* by sysvmp_leave or exit */
     int not_entered; /* why this child could not become a member, or 0 */
+    _Atomic uint64_t calm; /* of watch_now() */
     struct word heap_lock;
 };
 

@@ -217,6 +217,6 @@ event_watched(const struct sysvmp_event *e, struct watched *watched)
     place = &e->handle.holding[0].place;
     if (watched != NULL)
         *watched = (struct watched){ e->handle.arena, &e->words->watched,
-            place->index, place->block };
+            place->index };
     return true;
 }
