@@ -9,7 +9,9 @@
  * destroyer's, of two who destroy it at once one's alone.  Before the first
  * and after the second it is found by the sweep if its process dies.
  *
- * What a pointer is to be freed is known from the heap's table alone.
+ * What a pointer is that is to be freed is known from the heap's table alone.
+ * What is called here keeps errno and is no cancellation point, but for what
+ * has its GUARDED.
  */
 #include "internal.h"
 
@@ -54,18 +56,41 @@ take_place(struct arena *arena, size_t size, struct deadline *patience,
     return error;
 }
 
+/* The arena of which this process is a member, or NULL. */
+static struct arena *
+ours(void)
+{
+    struct arena *arena;
+
+    registry_lock();
+    arena = arena_current;
+    registry_unlock();
+    return arena != NULL && arena_me(arena) != 0 ? arena : NULL;
+}
+
+static int
+enter_first(struct arena **arena)
+{
+    GUARDED;
+    int error;
+
+    registry_lock();
+    error = enter(arena);
+    registry_unlock();
+    return error;
+}
+
 static int
 take(size_t size, void **block)
 {
     struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
-    struct arena *arena;
-    int error;
+    struct arena *arena = ours();
+    int error = 0;
 
     if (size == 0)
         return -EINVAL;
-    registry_lock();
-    error = enter(&arena);
-    registry_unlock();
+    if (arena == NULL)
+        error = enter_first(&arena);
     if (error < 0)
         return error;
     error = size <= SLAB_LARGEST ? take_place(arena, size, &patience, block)
@@ -80,7 +105,6 @@ take(size_t size, void **block)
 void *
 sysvmp_shared_alloc(size_t size)
 {
-    GUARDED;
     void *block = NULL;
 
     error_begin();
@@ -114,19 +138,24 @@ give(struct arena *arena, const void *block)
         (uint32_t) (at % UNIT_SIZE));
 }
 
+static void
+complain(const void *memory)
+{
+    GUARDED;
+
+    hooks_log(SYSVMP_LOG_ERROR,
+        "shared_free: no block of shared memory that is in use begins at %p",
+        memory);
+}
+
 void
 sysvmp_shared_free(void *memory)
 {
-    GUARDED;
     struct arena *arena;
 
     if (memory == NULL)
         return;
-    registry_lock();
-    arena = arena_current;
-    registry_unlock();
-    if (arena == NULL || arena_me(arena) == 0 || !give(arena, memory))
-        hooks_log(SYSVMP_LOG_ERROR,
-            "shared_free: at %p no block of shared memory begins that is in "
-            "use", memory);
+    arena = ours();
+    if (arena == NULL || !give(arena, memory))
+        complain(memory);
 }
