@@ -23,6 +23,10 @@
 #include "memory.h"
 #include "slab.h"
 
+/* A holder of the heap's lock may wait for a CPU, where many do; longer than
+ * that it is stopped. */
+#define PATIENCE_MS 1000
+
 static int
 take_run(struct arena *arena, size_t size, struct deadline *patience,
     void **block)
@@ -50,9 +54,12 @@ take_place(struct arena *arena, size_t size, struct deadline *patience,
     if (error == 0)
         return slab_begin(arena, class, unit, size, patience, block);
     /* The heap is full: a place that is too large may still be free. */
-    while (error == -ENOMEM && ++class <= SLAB_CLASSES)
-        if (slab_take(arena, class, size, patience, block) == 0)
-            return 0;
+    while (error == -ENOMEM && ++class <= SLAB_CLASSES) {
+        int other = slab_take(arena, class, size, patience, block);
+
+        if (other != -ENOBUFS)
+            return other;
+    }
     return error;
 }
 
@@ -83,7 +90,7 @@ enter_first(struct arena **arena)
 static int
 take(size_t size, void **block)
 {
-    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
+    struct deadline patience = DEADLINE(PATIENCE_MS);
     struct arena *arena = ours();
     int error = 0;
 
@@ -95,7 +102,7 @@ take(size_t size, void **block)
         return error;
     error = size <= SLAB_LARGEST ? take_place(arena, size, &patience, block)
                                  : take_run(arena, size, &patience, block);
-    if (error == -EAGAIN || error == -ENOBUFS)
+    if (error == -ETIMEDOUT || error == -ENOBUFS)
         error = error_detail(-EAGAIN,
             "the lock of this program's shared memory could not be had: a "
             "process that has it was stopped, or its words were overwritten");

@@ -150,13 +150,26 @@ begin_with_it_alone(void)
     }
 }
 
+static int
+nothing_left(void *unused)
+{
+    return ipc_left() == 0 && !unused;
+}
+
+static void
+wait_for_janitor(void)
+{
+    if (!within_bound(nothing_left, NULL))
+        wrong("something is left in the kernel");
+}
+
 static void
 begin_without_arena(void)
 {
     lost = 0;
     n_others = 0;
     victims = NULL;
-    crash_and_then(NULL, NULL);
+    crash_and_then(NULL, wait_for_janitor);
 }
 
 static int

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 enum {
     BLOCKS = 600,
@@ -423,6 +424,56 @@ exhaustion(void)
     ipc_set_limit("shmmax", old);
 }
 
+/*
+ * Somebody has the heap's lock, and is stopped.
+ */
+
+static int
+stop_with_the_lock(void *unused)
+{
+    struct deadline forever = DEADLINE(SYSVMP_FOREVER);
+
+    must(heap_lock(arena_current, &forever), "heap_lock");
+    raise(SIGSTOP);
+    heap_unlock(arena_current);
+    return unused != NULL;
+}
+
+/* What is freed meanwhile is free afterwards; a slab that was full has room,
+ * one that is empty goes. */
+static void
+a_stopped_one(void)
+{
+    enum { FULL = 4 };
+    char *small[FULL], *large = allocated(10000);
+    int before, status;
+    pid_t pid;
+
+    for (int i = 0; i < FULL; i++)
+        small[i] = allocated(2000);
+    before = take_census()->blocks;
+    pid = child(stop_with_the_lock, NULL);
+    waitpid(pid, &status, WUNTRACED);
+    ok(WIFSTOPPED(status), "shared memory: who has the lock is stopped");
+    ok(sysvmp_shared_alloc(2000) == NULL, "... no block can be had");
+    ok(strstr(sysvmp_last_error(), "stopped") != NULL, "... told why: %s",
+        sysvmp_last_error());
+    sysvmp_shared_free(small[0]);
+    sysvmp_shared_free(small[2]);
+    sysvmp_shared_free(small[3]);
+    sysvmp_shared_free(large);
+    is_int(before - 4, take_census()->blocks, "... but freed they are");
+    not_freed(small[0], "... and not once more");
+    kill(pid, SIGCONT);
+    is_int(0, reap(pid), "... then it goes on");
+    small[0] = allocated(2000);
+    ok(lists_sound(), "... the lists are mended");
+    sysvmp_shared_free(small[0]);
+    sysvmp_shared_free(small[1]);
+    is_int(0, pages_used(), "... and all the memory comes back");
+    logged = 0;
+}
+
 /* As the first that a program makes, and after a leave. */
 static void
 first_of_all(void)
@@ -447,7 +498,7 @@ first_of_all(void)
 int
 main(void)
 {
-    plan(4 + 9 + 5 + 10 + 3 + 14 + 5 + 6 + 6 + 2);
+    plan(4 + 9 + 5 + 10 + 3 + 14 + 5 + 8 + 6 + 6 + 2);
     sysvmp_set_log(count_lines, NULL);
     first_of_all();
     must(sysvmp_pipe_create(to_parent, SYSVMP_SIMPLEX), "pipe_create");
@@ -458,6 +509,7 @@ main(void)
     outlives_its_maker();
     none_of_ours();
     nonsense();
+    a_stopped_one();
     exhaustion();
     for (int i = 0; i < 2; i++) {
         sysvmp_conn_destroy(to_parent[i]);
