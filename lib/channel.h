@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "beacon.h"
 #include "claim.h"
 #include "deadline.h"
 #include "gate.h"
@@ -50,6 +51,7 @@ struct channel {
     _Atomic bool broken; /* a malformed message came */
     _Atomic bool no_sends; /* closed for sending, while receives go on */
     _Atomic uint32_t seen_sent; /* what we last read: it can only be more */
+    struct beacon beacon; /* with SYSVMP_FILENO */
     struct spin receive_spin;
     struct spin send_spin;
 };

@@ -104,6 +104,7 @@ extern "C" {
 #define SYSVMP_SIMPLEX  0x1u
 #define SYSVMP_EOF      0x2u
 #define SYSVMP_JOINABLE 0x4u
+#define SYSVMP_FILENO   0x8u
 
 /* The nouns: made by their create, freed by their destroy. */
 struct sysvmp_process;
@@ -494,6 +495,15 @@ SYSVMP_MUST_CHECK ssize_t sysvmp_queue_get_many(struct sysvmp_queue *q,
 ssize_t sysvmp_queue_next_len(const struct sysvmp_queue *q);
 
 /*
+ * Of a queue with SYSVMP_FILENO, a descriptor for poll(2) and its like: it is
+ * readable while there is a message, or the end of file, also after a kill;
+ * once too often for a message at most, so get it with SYSVMP_NOWAIT.  It is
+ * the handle's, close-on-exec: never read, write or close it.  -EINVAL, of a
+ * queue without.
+ */
+int sysvmp_queue_fileno(const struct sysvmp_queue *q);
+
+/*
  * Of a joinable queue; of another -EINVAL.
  *
  * task_done: the oldest message that this thread took from it is done, and
@@ -597,6 +607,9 @@ int sysvmp_conn_poll(struct sysvmp_conn *c, int timeout_ms);
  * also for an end that only sends.
  */
 ssize_t sysvmp_conn_next_len(const struct sysvmp_conn *c);
+
+/* As sysvmp_queue_fileno(), of an end that receives. */
+int sysvmp_conn_fileno(const struct sysvmp_conn *c);
 
 /*
  * Whether the end is open here to receive; to send: 1, or 0, also when it was
