@@ -22,6 +22,7 @@
 #include "arena.h"
 #include "block.h"
 #include "../child.h"
+#include "../files.h"
 #include "heap.h"
 #include "list.h"
 #include "member.h"
@@ -48,7 +49,7 @@ enum {
     LARGE = 100000,
     ITEMS = 4,
     UNITS = 64, /* of the heap: the first ones, which are in use */
-    CHANNELS = 5
+    CHANNELS = 6
 };
 
 /* Shared by all processes. */
@@ -74,7 +75,7 @@ static int who; /* 0: the program; 1: its peer */
 static struct objects {
     struct sysvmp_lock *lock;
     struct sysvmp_rlock *rlock;
-    struct sysvmp_queue *q, *bounded, *joinable;
+    struct sysvmp_queue *q, *bounded, *joinable, *told;
     struct sysvmp_conn *end[2];
     struct sysvmp_process *peer;
     int ids[CHANNELS]; /* of the kernel's queues */
@@ -335,6 +336,20 @@ use_joinable(void)
     CALL(sysvmp_queue_join(q, ms), 0, ms);
 }
 
+/* What poll(2) says may be wrong, but there is nobody it kills. */
+static void
+use_told(void)
+{
+    int fd = (int)CALL(sysvmp_queue_fileno(the.told), INT32_MAX, 0);
+
+    if (chance(&chances, 2))
+        use_queue(the.told);
+    else
+        use_several(the.told);
+    if (fd >= 0)
+        (void)readiness(fd, some_timeout());
+}
+
 static void
 make_more(void)
 {
@@ -352,7 +367,7 @@ make_more(void)
 static void
 use(void)
 {
-    switch (chance(&chances, 9)) {
+    switch (chance(&chances, 10)) {
     case 0:
         use_locks();
         break;
@@ -374,6 +389,9 @@ use(void)
     case 6:
     case 7:
         use_joinable();
+        break;
+    case 8:
+        use_told();
         break;
     default:
         make_more();
@@ -585,6 +603,8 @@ make_objects(void)
     must(sysvmp_pipe_create(the.end, 0), "pipe_create");
     must(sysvmp_queue_create(&the.joinable, 0, SYSVMP_JOINABLE),
         "queue_create");
+    must(sysvmp_queue_create(&the.told, 0, SYSVMP_FILENO | SYSVMP_EOF),
+        "queue_create");
     head = arena_current->head;
     for (uint32_t i = 0; i < shm_load(&head->objects_high); i++) {
         const struct object *object =
@@ -636,6 +656,7 @@ end_all(void)
     WAIT_VOID(sysvmp_queue_destroy(the.q));
     WAIT_VOID(sysvmp_queue_destroy(the.bounded));
     WAIT_VOID(sysvmp_queue_destroy(the.joinable));
+    WAIT_VOID(sysvmp_queue_destroy(the.told));
     sysvmp_rlock_destroy(the.rlock);
     sysvmp_lock_destroy(the.lock);
     WAIT(sysvmp_leave());
