@@ -429,6 +429,9 @@ void sysvmp_rlock_destroy(struct sysvmp_rlock *lock);
  * without.  (So it may have more than maxsize messages for a while.)  A process
  * that has none itself sees the end of file when those of the others are done.
  *
+ * With SYSVMP_FILENO it has a descriptor: sysvmp_queue_fileno().  Not with
+ * SYSVMP_JOINABLE: -EINVAL.
+ *
  * Returns 0, or a creation code.
  */
 SYSVMP_MUST_CHECK int sysvmp_queue_create(struct sysvmp_queue **out,
@@ -498,8 +501,11 @@ ssize_t sysvmp_queue_next_len(const struct sysvmp_queue *q);
  * Of a queue with SYSVMP_FILENO, a descriptor for poll(2) and its like: it is
  * readable while there is a message, or the end of file, also after a kill;
  * once too often for a message at most, so get it with SYSVMP_NOWAIT.  It is
- * the handle's, close-on-exec: never read, write or close it.  -EINVAL, of a
- * queue without.
+ * the handle's, close-on-exec: never read, write or close it, and take it out
+ * of an epoll set before the destroy.  A process that execs puts no more: there
+ * no end of file waits for its new program.  One that has closed descriptors it
+ * does not know (closefrom) may not put into the empty queue (-EBADF).
+ * -EINVAL, of a queue without.
  */
 int sysvmp_queue_fileno(const struct sysvmp_queue *q);
 
@@ -560,8 +566,8 @@ void sysvmp_queue_destroy(struct sysvmp_queue *q);
  * last one may be of any size.  The caller holds both ends until it gives them, closes them
  * or ends.  As long as any process holds an end, be it the one that waits at
  * the other, there is no end of file there: so give the ends away, or close
- * those that are not used.  Returns 0; or a creation code, with both ends
- * NULL.
+ * those that are not used.  With SYSVMP_FILENO: sysvmp_conn_fileno().
+ * Returns 0; or a creation code, with both ends NULL.
  */
 SYSVMP_MUST_CHECK int sysvmp_pipe_create(struct sysvmp_conn *end[2],
     unsigned flags);
