@@ -672,6 +672,24 @@ channel_poll(struct channel *channel, int timeout_ms)
     return (int) result;
 }
 
+int
+channel_look(struct channel *channel, uint64_t now)
+{
+    struct receiving receiving = { .channel = channel,
+        .deadline = DEADLINE(SYSVMP_NOWAIT) };
+    bool counted = go_in(channel);
+    ssize_t result = usable(channel);
+    bool known = result == 0 && now != 0 &&
+        own_peek(&channel->held_at) == now && hint_empty(channel);
+
+    if (result == 0)
+        result = known ? -EAGAIN : peek(&receiving, false);
+    go_out(channel, counted);
+    if (result == -EAGAIN && !known)
+        own_poke(&channel->held_at, now);
+    return result == -EAGAIN ? 0 : result == -EINPROGRESS ? (int) result : 1;
+}
+
 /* Length of the first in the kernel's queue. */
 static ssize_t
 next_in_kernel(const struct channel *channel)

@@ -24,7 +24,7 @@ struct holding {
     struct place place;
     int references[HOLDING_REFERENCES]; /* semaphores; -1: none (any more) */
     int bells[HOLDING_BELLS];
-    int turn; /* of a broadcast: a bell, too */
+    int side; /* of a broadcast: a bell, too */
     struct beacon *beacon; /* that goes with it; or NULL */
 };
 
