@@ -67,6 +67,8 @@ channel_open(struct channel *channel, struct handle *handle,
 
     channel->handle = handle;
     channel->words = &place->object->channel;
+    channel->index = place->index;
+    channel->block = place->block;
     channel->queue = place->queue;
     channel->semaphores = place->semaphores;
     channel->readers = place->counter + CHANNEL_READERS;

@@ -16,6 +16,7 @@
 #include "list.h"
 #include "message.h"
 #include "spin.h"
+#include "watch.h"
 
 /* The semaphores of a channel, from its first counter and its first gate. */
 enum { CHANNEL_READERS, CHANNEL_WRITERS, CHANNEL_REFERENCES };
@@ -32,6 +33,8 @@ enum {
 struct channel {
     struct handle *handle; /* that it belongs to */
     struct channel_words *words;
+    uint32_t index; /* of its entry */
+    uint32_t block;
     int queue;
     int semaphores;
     int readers; /* semaphores that count the holders of either end */
@@ -88,6 +91,9 @@ int channel_receive_block(struct channel *channel, uint32_t *unit,
     size_t *len, int timeout_ms);
 /* 1: a receive would not wait (also at end of file); 0; or a code. */
 int channel_poll(struct channel *channel, int timeout_ms);
+/* The same at once: 1, also where it would answer a code; 0; -EINPROGRESS: look
+ * again soon. */
+int channel_look(struct channel *channel);
 /* Length of the first message; -EAGAIN: there is none; -EPIPE: nor will be. */
 ssize_t channel_next_len(struct channel *channel);
 /*
@@ -100,6 +106,15 @@ int channel_end_claim(struct channel *channel, uint32_t unit, bool done);
 void channel_give_up_claims(struct channel *channel);
 /* Waits until nothing is unfinished. */
 int channel_join(struct channel *channel, int timeout_ms);
+/* After a change that who receives waits for. */
+static inline void
+channel_tell(struct channel *channel)
+{
+    gate_wake(&channel->receive);
+    watch_fire(channel->handle->arena, &channel->words->watched,
+        channel->index);
+}
+
 /* What this process has none of may come back. */
 static inline bool
 channel_may_come_back(const struct channel *channel)
