@@ -9,10 +9,11 @@
 #ifndef BENCH_NOUNS_H
 #define BENCH_NOUNS_H
 
+#define NOUN_WARM_UP    100     /* rounds that are not timed */
+#define MESSAGE_WARM_UP NOUN_WARM_UP
+
 #include "cell.h"
 #include "message.h"
-
-#define NOUN_WARM_UP 100        /* rounds that are not timed */
 
 /* False: it failed. */
 typedef bool noun_op(void *noun);
