@@ -488,7 +488,7 @@ promised(const void *context)
 
 typedef ssize_t look_fn(void *context, bool woken);
 
-static ssize_t
+INLINE ssize_t
 wait_for(struct receiving *receiving, look_fn *fn)
 {
     struct channel *channel = receiving->channel;
@@ -535,7 +535,7 @@ unprepare(struct receiving *receiving)
 }
 
 /* 0: there are some; or a code. */
-static int
+INLINE int
 receive(struct receiving *receiving)
 {
     struct channel *channel = receiving->channel;
