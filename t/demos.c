@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * demos.c: the demos print what they promise: within one process in order,
- * whatever the order between processes, and nothing else.
+ * whatever the order between processes, and nothing else.  What those from 10
+ * on print is looked at by reference.t.
  */
 #include <config.h>
 
@@ -40,6 +41,15 @@ static const char owner_dead[] =
     "next: I have the lock, and am told that its owner died\n"
     "next: I mend what it left\n"
     "main: I have the lock\n";
+
+/* After Python's reference. */
+static const char *const reference[] = {
+    "10-process", "11-info", "12-exchange-queue", "13-exchange-pipe",
+    "14-lock-ten", "16-terminate", "17-recv-into", "18-wait", "20-workers",
+    "21-log"
+};
+
+enum { REFERENCE = sizeof(reference) / sizeof(reference[0]) };
 
 /* Runs the demo with stderr in its output, too; its exit status, -1 if it did
  * not exit. */
@@ -106,6 +116,12 @@ death_told(const char *output)
     return strcmp(output, owner_dead) == 0;
 }
 
+static int
+something_told(const char *output)
+{
+    return output[0] != '\0';
+}
+
 static void
 try(const char *name, int (*told)(const char *), const char *what)
 {
@@ -127,10 +143,12 @@ try(const char *name, int (*told)(const char *), const char *what)
 int
 main(void)
 {
-    plan(8);
+    plan(8 + REFERENCE * 2);
     try("01-pipe", events_told, "each event as sent and as received");
     try("02-queue", events_told, "each event as sent and as received");
     try("03-lock", critical_told, "the section twice, unmixed");
     try("04-owner-dead", death_told, "that the next one is told");
+    for (int i = 0; i < REFERENCE; i++)
+        try(reference[i], something_told, "something");
     return done();
 }
