@@ -6,10 +6,10 @@
 #
 # Compared is all that they print, and that both end with 0.  What is put
 # aside: the order between processes, the pids themselves (not which of them
-# are the same), which worker took which task, and of the log the two lines in
-# which Python's manager tells of its directory and its socket, as ours has
-# neither.  (All lines of that log but the first are Python's library's; here
-# the program says them itself.  Our library is silent when all goes well.)
+# are the same), which worker took which task, and of the log the lines in which
+# Python's manager tells of its directory and its socket, as ours has neither,
+# and what our library has to say of a janitor.  (All lines of that log but the
+# first are Python's library's; here the program says them itself.)
 #
 set -u
 python=${srcdir-.}/demos/python
@@ -65,7 +65,8 @@ tasks()
 # [INFO/SyncManager-1] text: as by_process.
 log()
 {
-    grep -v -e 'created temp directory' -e 'manager serving at' |
+    grep -v -e 'created temp directory' -e 'manager serving at' \
+        -e '\] no janitor: ' |
         sed 's|^\[\([A-Z]*\)/\(.*\)\]|\2 \1|' | sort -s -k 1,1
 }
 
