@@ -67,9 +67,9 @@ sysvmp_parent_process(void)
 {
     GUARDED;
     static struct sysvmp_process parent = { .pidfd = -1 };
-    const struct sysvmp_process *us = sysvmp_current_process();
+    const struct sysvmp_process *us = self.current_process;
 
-    if (us == &main_process)
+    if (us == NULL) /* nobody of ours has started us */
         return NULL;
     children_lock();
     if (parent.pid != us->creator) {
