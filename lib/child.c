@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -121,6 +123,8 @@ no_stdin(void)
     close(STDIN_FILENO);
     null = open("/dev/null", O_RDONLY); /* the lowest that is free */
     (void) null; /* if that fails, reading answers EBADF */
+    if (__fbufsize(stdin) > 0) /* what our parent has read ahead is its own */
+        __fpurge(stdin);
 }
 
 void
