@@ -59,8 +59,7 @@ drop_ends(struct handle *handle)
         const struct gate *theirs =
             channel == c->out ? &channel->receive : &channel->send;
 
-        handle_drop(&c->handle.holding[i], 0, theirs->semaphore);
-        watch_fire(c->handle.arena, &channel->words->watched, channel->index);
+        channel_drop(channel, &c->handle.holding[i], 0, theirs);
     }
 }
 

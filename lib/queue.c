@@ -39,8 +39,8 @@ queue_channel(struct sysvmp_queue *q)
 static void
 drop_end(struct sysvmp_queue *q)
 {
-    handle_drop(&q->handle.holding[0], WRITING, q->channel.receive.semaphore);
-    watch_fire(q->handle.arena, &q->channel.words->watched, q->channel.index);
+    channel_drop(&q->channel, &q->handle.holding[0], WRITING,
+        &q->channel.receive);
 }
 
 static void

@@ -42,6 +42,12 @@ static const char owner_dead[] =
     "next: I mend what it left\n"
     "main: I have the lock\n";
 
+static const char value[] =
+    "one: I have the lock, and am killed\n"
+    "next: I have the lock, and am told that its owner died\n"
+    "next: I undo what it did not finish\n"
+    "main: 3 times 1000 and once 500 are 3500\n";
+
 /* After Python's reference. */
 static const char *const reference[] = {
     "10-process", "11-info", "12-exchange-queue", "13-exchange-pipe",
@@ -117,6 +123,12 @@ death_told(const char *output)
 }
 
 static int
+value_told(const char *output)
+{
+    return strcmp(output, value) == 0;
+}
+
+static int
 something_told(const char *output)
 {
     return output[0] != '\0';
@@ -143,11 +155,12 @@ try(const char *name, int (*told)(const char *), const char *what)
 int
 main(void)
 {
-    plan(8 + REFERENCE * 2);
+    plan(10 + REFERENCE * 2);
     try("01-pipe", events_told, "each event as sent and as received");
     try("02-queue", events_told, "each event as sent and as received");
     try("03-lock", critical_told, "the section twice, unmixed");
     try("04-owner-dead", death_told, "that the next one is told");
+    try("05-value", value_told, "that a killed one's change is undone");
     for (int i = 0; i < REFERENCE; i++)
         try(reference[i], something_told, "something");
     return done();
