@@ -51,8 +51,8 @@ static const char value[] =
 /* After Python's reference. */
 static const char *const reference[] = {
     "10-process", "11-info", "12-exchange-queue", "13-exchange-pipe",
-    "14-lock-ten", "16-terminate", "17-recv-into", "18-wait", "20-workers",
-    "21-log"
+    "14-lock-ten", "15-value-array", "16-terminate", "17-recv-into", "18-wait",
+    "19-point", "20-workers", "21-log"
 };
 
 enum { REFERENCE = sizeof(reference) / sizeof(reference[0]) };

@@ -110,14 +110,16 @@ same()
     fi
 }
 
-echo 1..10
+echo 1..12
 same 10-process cat 'a process greets'
 same 11-info pids 'who is whose parent'
 same 12-exchange-queue cat 'a list comes through a queue'
 same 13-exchange-pipe cat 'a list comes through a pipe'
 same 14-lock-ten sort 'ten processes print under a lock'
+same 15-value-array cat 'a number and an array are shared'
 same 16-terminate pids 'a process before, during and after its life'
 same 17-recv-into cat 'poll, and an array received into another'
 same 18-wait by_process 'who waits for four writers gets all that they write'
+same 19-point cat 'a struct, a string and numbers are shared'
 same 20-workers tasks 'each task is done once, the first before the next'
 same 21-log log 'two processes log to stderr'
