@@ -312,7 +312,8 @@ struct sysvmp_process *sysvmp_current_process(void);
 
 /*
  * The process that started this one, which may be joined; NULL in the main
- * program.  Borrowed: never destroy it.
+ * program, and in a child of the program's own fork().  Borrowed: never
+ * destroy it.
  */
 struct sysvmp_process *sysvmp_parent_process(void);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * demos.c: the demos print what they promise: within one process in order,
- * whatever the order between processes, and nothing else.
+ * whatever the order between processes, and nothing else.  What those from 10
+ * on print is looked at by reference.t.
  */
 #include <config.h>
 
@@ -62,6 +63,15 @@ static const char poll_1[] =
 static const char libuv[] =
     "10 results of 3 workers, one of which was killed\n"
     "the timer ran, too\n";
+
+/* After Python's reference. */
+static const char *const reference[] = {
+    "10-process", "11-info", "12-exchange-queue", "13-exchange-pipe",
+    "14-lock-ten", "15-value-array", "16-terminate", "17-recv-into", "18-wait",
+    "19-point", "20-workers", "21-log"
+};
+
+enum { REFERENCE = sizeof(reference) / sizeof(reference[0]) };
 
 /* Runs the demo with stderr in its output, too; its exit status, -1 if it did
  * not exit. */
@@ -162,6 +172,12 @@ is_there(const char *name)
     return access(path, X_OK) == 0;
 }
 
+static int
+something_told(const char *output)
+{
+    return output[0] != '\0';
+}
+
 static void
 try(const char *name, int (*told)(const char *), const char *what)
 {
@@ -183,7 +199,7 @@ try(const char *name, int (*told)(const char *), const char *what)
 int
 main(void)
 {
-    plan(14);
+    plan(14 + REFERENCE * 2);
     try("01-pipe", events_told, "each event as sent and as received");
     try("02-queue", events_told, "each event as sent and as received");
     try("03-lock", critical_told, "the section twice, unmixed");
@@ -194,5 +210,7 @@ main(void)
         try("07-libuv", results_told, "all results");
     else
         skip(2, "no libuv");
+    for (int i = 0; i < REFERENCE; i++)
+        try(reference[i], something_told, "something");
     return done();
 }
