@@ -109,6 +109,7 @@ extern "C" {
 struct sysvmp_process;
 struct sysvmp_lock;
 struct sysvmp_rlock;
+struct sysvmp_condition;
 struct sysvmp_queue;
 struct sysvmp_conn;
 struct sysvmp_msg;
@@ -408,6 +409,62 @@ int sysvmp_rlock_release(struct sysvmp_rlock *lock);
 int sysvmp_rlock_locked(const struct sysvmp_rlock *lock);
 pid_t sysvmp_rlock_owner(const struct sysvmp_rlock *lock);
 void sysvmp_rlock_destroy(struct sysvmp_rlock *lock);
+
+/* Condition */
+
+/*
+ * Makes a condition with that lock, which is the caller's as before and must
+ * outlive it; with NULL, with an RLock of its own.  Returns 0; -EBADF, the
+ * lock is older than this process's sysvmp_leave(); or a creation code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_condition_create(struct sysvmp_condition **out,
+    struct sysvmp_lock *lock_or_null);
+SYSVMP_MUST_CHECK int sysvmp_condition_create_rlock(
+    struct sysvmp_condition **out, struct sysvmp_rlock *lock);
+
+/* Its lock's acquire and release. */
+SYSVMP_MUST_CHECK int sysvmp_condition_acquire(struct sysvmp_condition *c,
+    int timeout_ms);
+int sysvmp_condition_release(struct sysvmp_condition *c);
+
+/*
+ * Releases the lock, which the caller holds, an RLock as often as it was
+ * taken; waits until it is notified; and takes the lock again as it was,
+ * however long that takes and whatever the result.  Returns
+ *   0                  it was notified
+ *   SYSVMP_OWNER_DEAD  the lock is held, but a holder ended with it, whether
+ *                      notified or not: as sysvmp_lock_acquire()
+ *   -EPERM             the caller does not hold the lock; nothing was done
+ *   -EIDRM, -EACCES    there is nothing to wait at; the lock is not held
+ *   or a waiting code; or another common code: nothing was done.
+ * Look at what is waited for in a loop, or use wait_for: a notification that
+ * a dead process was in the middle of passing on may come twice.
+ */
+SYSVMP_MUST_CHECK int sysvmp_condition_wait(struct sysvmp_condition *c,
+    int timeout_ms);
+
+/*
+ * Waits until pred(arg), called with the lock held, is not 0; within one
+ * deadline.  Returns 0, it is so; else as sysvmp_condition_wait(), of which
+ * SYSVMP_OWNER_DEAD is answered before pred is asked.
+ */
+SYSVMP_MUST_CHECK int sysvmp_condition_wait_for(struct sysvmp_condition *c,
+    int (*pred)(void *), void *arg, int timeout_ms);
+
+/*
+ * Wakes n of those that wait, the longest waiting first, or all that there
+ * are.  It waits for nobody's answer.  A notification of one that dies before
+ * its wait has returned goes to another.  Returns 0, also when nobody waits;
+ * -EPERM, the caller does not hold the lock; or a common code.
+ */
+int sysvmp_condition_notify(struct sysvmp_condition *c, unsigned n);
+int sysvmp_condition_notify_all(struct sysvmp_condition *c);
+
+/*
+ * Frees this process's handle, and that of its own lock; the condition goes
+ * with the last.  No thread may be in a call on it.  NULL does nothing.
+ */
+void sysvmp_condition_destroy(struct sysvmp_condition *c);
 
 /* Queue */
 
