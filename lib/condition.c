@@ -132,7 +132,8 @@ longest(const struct sysvmp_condition *c, uint64_t tickets, uint64_t *word)
     return first;
 }
 
-/* One who died while it was WAITING. */
+/* One who died while it was WAITING.  The word was read before the owner: so
+ * if that is still the same, it is the same wait. */
 static void
 drop(struct waiter *waiter, uint64_t word, uint64_t owner)
 {
@@ -224,12 +225,17 @@ bury(struct waiters *waiters, struct waiter *waiter, uint64_t owner)
 {
     struct sysvmp_condition *c = (void *)
         ((char *) waiters - offsetof(struct sysvmp_condition, waiters));
-    uint64_t word = shm_load(&waiter->word);
+    uint64_t word;
 
-    if (!is(word, NOTIFIED))
-        drop(waiter, word, owner);
-    else if (waiter_inherit(waiters, waiter, owner))
+    if (!waiter_inherit(waiters, waiter, owner))
+        return 0;
+    /* A notifier may still find it: then it is ours to hand on. */
+    word = shm_load(&waiter->word);
+    if (is(word, WAITING) && shm_cas(&waiter->word, &word, 0))
+        word = 0;
+    if (is(word, NOTIFIED))
         return hand_on(c, waiter);
+    shm_store(&waiter->owner, 0);
     return 0;
 }
 
