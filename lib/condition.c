@@ -29,16 +29,15 @@
 #include "arena.h"
 #include "broadcast.h"
 #include "error.h"
-#include "handle.h"
-#include "leave.h"
 #include "lock.h"
+#include "make.h"
 #include "memory.h"
 #include "spin.h"
 #include "waiters.h"
 
 #define CONDITION_MAGIC 0x434f4e44u
 
-enum { REFERENCE, BROADCAST, SLOTS };
+enum { REFERENCE, TURN, SLOTS };
 
 #define STATE_BITS 2
 enum { WAITING = 1, NOTIFIED = 2, STATE_MASK = 3 };
@@ -60,6 +59,12 @@ struct wait {
     struct waiter *entry;
     uint64_t word; /* while it waits */
     unsigned depth;
+};
+
+static const struct object_wish wish = {
+    .kind = OBJECT_CONDITION,
+    .slots = SLOTS,
+    .reference = REFERENCE,
 };
 
 static bool
@@ -389,70 +394,52 @@ wait_for(struct sysvmp_condition *c, int (*pred)(void *), void *arg,
  */
 
 static int
-create_in(struct arena *arena, struct sysvmp_condition *c)
+prepare(struct handle *handle)
 {
-    static const struct object_wish wish = { .kind = OBJECT_CONDITION,
-        .slots = SLOTS, .reference = REFERENCE };
-    struct handle *handle = &c->handle;
+    struct sysvmp_condition *c = (struct sysvmp_condition *) handle;
     struct holding *h = &handle->holding[0];
-    int error = object_create(arena, &wish, &h->place);
+    struct condition_words *words = &h->place.object->condition;
 
-    if (error < 0)
-        return error;
-    handle->arena = arena;
-    handle->holdings = 1;
-    holding_clear(h);
-    h->references[0] = h->place.counter + REFERENCE;
-    h->turn = h->place.gate + BROADCAST;
-    waiters_open(&c->waiters, arena, &h->place);
+    h->side = h->place.counter + TURN;
+    waiters_open(&c->waiters, handle->arena, &h->place);
     c->waiters.bury = bury;
-    c->tickets = &h->place.object->condition.tickets;
-    c->broadcast = broadcast_at(&h->place, BROADCAST,
-        &h->place.object->condition.sleepers);
-    error = handle_hold(h);
-    if (error < 0) {
-        object_abandon(arena, &h->place);
-        return error;
-    }
-    object_commit(arena);
-    handle->magic = CONDITION_MAGIC;
-    handle_add(handle);
+    c->tickets = &words->tickets;
+    c->broadcast = broadcast_at(&h->place, TURN, &words->sleepers);
     return 0;
 }
 
 static int
-create(struct sysvmp_condition **out, struct sysvmp_condition with)
+create(struct sysvmp_condition **out, struct sysvmp_lock *lock,
+    struct sysvmp_rlock *rlock)
 {
-    struct sysvmp_condition *c = malloc(sizeof(*c));
-    struct arena *arena;
+    struct sysvmp_condition *c = calloc(1, sizeof(*c));
     int error;
 
     if (c == NULL)
         return -ENOMEM;
-    *c = with;
-    registry_lock();
-    error = enter(&arena);
-    if (error == 0)
-        error = create_in(arena, c);
-    registry_unlock();
-    if (error == 0)
-        *out = c;
-    else
+    c->lock = lock;
+    c->rlock = rlock;
+    error = handle_make(&c->handle, CONDITION_MAGIC, &wish, prepare);
+    if (error < 0)
         free(c);
+    else
+        *out = c;
     return error;
 }
 
 static int
 create_with_own(struct sysvmp_condition **out)
 {
-    struct sysvmp_condition with = { .own_lock = true };
-    int error = sysvmp_rlock_create(&with.rlock);
+    struct sysvmp_rlock *rlock;
+    int error = sysvmp_rlock_create(&rlock);
 
     if (error < 0)
         return error;
-    error = create(out, with);
+    error = create(out, NULL, rlock);
     if (error < 0)
-        sysvmp_rlock_destroy(with.rlock);
+        sysvmp_rlock_destroy(rlock);
+    else
+        (*out)->own_lock = true;
     return error;
 }
 
@@ -471,7 +458,7 @@ sysvmp_condition_create(struct sysvmp_condition **out,
         return error_return(create_with_own(out));
     error = lock_usable(lock_or_null);
     if (error == 0)
-        error = create(out, (struct sysvmp_condition){ .lock = lock_or_null });
+        error = create(out, lock_or_null, NULL);
     return error_return(error);
 }
 
@@ -488,7 +475,7 @@ sysvmp_condition_create_rlock(struct sysvmp_condition **out,
     *out = NULL;
     error = rlock_usable(lock);
     if (error == 0)
-        error = create(out, (struct sysvmp_condition){ .rlock = lock });
+        error = create(out, NULL, lock);
     return error_return(error);
 }
 
@@ -576,10 +563,7 @@ sysvmp_condition_destroy(struct sysvmp_condition *c)
     if (!valid(c))
         return;
     arena = c->handle.arena;
-    registry_lock();
-    handle_release(&c->handle);
-    handle_remove(&c->handle);
-    registry_unlock();
+    handle_unmake(&c->handle);
     memory_settle(arena);
     if (c->own_lock)
         sysvmp_rlock_destroy(c->rlock);
