@@ -116,6 +116,7 @@ struct sysvmp_rlock;
 struct sysvmp_semaphore;
 struct sysvmp_condition;
 struct sysvmp_event;
+struct sysvmp_barrier;
 struct sysvmp_queue;
 struct sysvmp_conn;
 struct sysvmp_msg;
@@ -534,6 +535,51 @@ SYSVMP_MUST_CHECK int sysvmp_event_wait(struct sysvmp_event *e,
  * in a call on it.  NULL does nothing.
  */
 void sysvmp_event_destroy(struct sysvmp_event *e);
+
+/* Barrier */
+
+/*
+ * Makes a barrier for so many parties, 1 to INT_MAX.  Each time that all have
+ * come, one of them runs action(arg), unless it is NULL, before they go on; a
+ * result that is not 0 breaks the barrier.  It is called in whatever process
+ * comes last.  Returns 0, or a creation code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_barrier_create(struct sysvmp_barrier **out,
+    unsigned parties, int (*action)(void *), void *arg);
+
+/*
+ * Waits until all parties have come.  A wait that times out or is interrupted
+ * breaks the barrier, as does the death of a process that waits, at once.
+ * Returns
+ *   0 to parties - 1       all have come: to each of them another number
+ *   -EAGAIN, -ETIMEDOUT    not all have come in time, and now it is broken
+ *   -EINTR                 asked for by sysvmp_set_interrupt()'s function;
+ *                          now it is broken
+ *   -ECANCELED             it is broken, was broken or reset meanwhile, or the
+ *                          action failed
+ *   or a common code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_barrier_wait(struct sysvmp_barrier *b,
+    int timeout_ms);
+
+/*
+ * reset: as new; abort: broken, until a reset.  Who waits is told -ECANCELED.
+ * Both 0, or a common code.
+ */
+int sysvmp_barrier_reset(struct sysvmp_barrier *b);
+int sysvmp_barrier_abort(struct sysvmp_barrier *b);
+
+/* How many it is for; how many wait now; whether it is broken: 1 or 0.  Or a
+ * common code. */
+int sysvmp_barrier_parties(const struct sysvmp_barrier *b);
+int sysvmp_barrier_n_waiting(const struct sysvmp_barrier *b);
+int sysvmp_barrier_broken(const struct sysvmp_barrier *b);
+
+/*
+ * Frees this process's handle; the barrier goes with the last.  No thread may
+ * be in a call on it.  NULL does nothing.
+ */
+void sysvmp_barrier_destroy(struct sysvmp_barrier *b);
 
 /* Queue */
 

@@ -106,8 +106,8 @@ waiters_dead(const struct waiters *waiters, struct roll *roll, uint64_t owner)
     uint32_t seat = owner_seat(owner);
     int error;
 
-    if (owner == own_peek(&self.me))
-        return 0;
+    if (owner == own_peek(&self.me) || owner == 0)
+        return 0; /* or it was given back just now */
     if (seat >= MEMBERS_MAX ||
         shm_load(&member_at(arena, seat)->generation) !=
             owner >> OWNER_GENERATION_SHIFT)
@@ -142,7 +142,7 @@ bury_all(struct waiters *waiters)
     waiters_walk(waiters, &walk);
     while ((waiter = waiters_next(&walk)) != NULL) {
         uint64_t owner = shm_load(&waiter->owner);
-        int result = owner == 0 ? 0 : waiters_dead(waiters, &roll, owner);
+        int result = waiters_dead(waiters, &roll, owner);
 
         if (result == 1) {
             n++;
