@@ -872,6 +872,23 @@ struct sysvmp_waitable {
 SYSVMP_MUST_CHECK int sysvmp_wait(struct sysvmp_waitable *list, size_t n,
     int timeout_ms);
 
+/* Shared memory */
+
+/*
+ * So many bytes that all processes of the program share, zero, aligned to 16:
+ * at the same address in all of them, whoever made it and whenever, before
+ * their fork or after.  They are freed by any of them, or with the program's
+ * last process; a process's end alone frees nothing, and sysvmp_leave() takes
+ * them out of the reach of who leaves.  What guards them against others is up
+ * to the caller: a lock.  Of 0 bytes it is a pointer that can be freed.  NULL
+ * when there is no room; sysvmp_last_error() has more.
+ */
+SYSVMP_MUST_CHECK void *sysvmp_shared_alloc(size_t size);
+
+/* Frees it for all.  NULL does nothing; nor does what was not allocated so, or
+ * is free already, but the log is told. */
+void sysvmp_shared_free(void *memory);
+
 #if defined(__GNUC__) || defined(__clang__)
 #    pragma GCC visibility pop
 #endif

@@ -41,6 +41,12 @@ static const char owner_dead[] =
     "next: I mend what it left\n"
     "main: I have the lock\n";
 
+static const char value[] =
+    "one: I have the lock, and am killed\n"
+    "next: I have the lock, and am told that its owner died\n"
+    "next: I undo what it did not finish\n"
+    "main: 3 times 1000 and once 500 are 3500\n";
+
 /* Runs the demo with stderr in its output, too; its exit status, -1 if it did
  * not exit. */
 static int
@@ -106,6 +112,12 @@ death_told(const char *output)
     return strcmp(output, owner_dead) == 0;
 }
 
+static int
+value_told(const char *output)
+{
+    return strcmp(output, value) == 0;
+}
+
 static void
 try(const char *name, int (*told)(const char *), const char *what)
 {
@@ -127,10 +139,11 @@ try(const char *name, int (*told)(const char *), const char *what)
 int
 main(void)
 {
-    plan(8);
+    plan(10);
     try("01-pipe", events_told, "each event as sent and as received");
     try("02-queue", events_told, "each event as sent and as received");
     try("03-lock", critical_told, "the section twice, unmixed");
     try("04-owner-dead", death_told, "that the next one is told");
+    try("05-value", value_told, "that a killed one's change is undone");
     return done();
 }

@@ -385,6 +385,51 @@ a_joinable_queue(void)
     sysvmp_queue_destroy(q);
 }
 
+/* There is no code, but a text. */
+static int64_t
+allocate(char **p, size_t size)
+{
+    *p = sysvmp_shared_alloc(size);
+    return *p ? 0 : -ENOMEM;
+}
+
+static void
+log_is_wrong(int level, const char *line, void *unused)
+{
+    if (level == SYSVMP_LOG_ERROR && strstr(line, "shared_free") && !unused)
+        wrong(line, 0, 1);
+}
+
+/* One, and again, when what it had is used before. */
+static void
+use_blocks(size_t size)
+{
+    for (int i = 0; i < 2; i++) {
+        char *p, *q;
+
+        CALL(0, CREATION, allocate(&p, size));
+        CALL(0, CREATION, allocate(&q, size));
+        for (size_t k = 0; p && k < size; k += 1021)
+            if (p[k] != 0)
+                wrong("a block is not zero", 0, p[k]);
+        if (p)
+            memset(p, 1, size);
+        if (q)
+            memset(q, 1, size);
+        sysvmp_shared_free(p);
+        sysvmp_shared_free(q);
+    }
+}
+
+static void
+shared_memory(void)
+{
+    sysvmp_set_log(log_is_wrong, NULL);
+    use_blocks(100);
+    use_blocks(2000);
+    use_blocks(LARGE);
+}
+
 static void
 use_pipe(struct sysvmp_conn *end[2])
 {
@@ -726,7 +771,7 @@ walk_all(const char *name, void (*fn)(void))
 int
 main(void)
 {
-    plan(11);
+    plan(12);
     now = shared(sizeof(*now));
     walk_all("a lock, a second one", a_lock);
     walk_all("an rlock", an_rlock);
@@ -734,6 +779,7 @@ main(void)
     walk_all("a bounded queue", a_bounded_queue);
     walk_all("large messages, several, in place", large_messages);
     walk_all("a joinable queue", a_joinable_queue);
+    walk_all("shared memory", shared_memory);
     walk_all("a pipe", a_pipe);
     walk_all("a process is started and joined", a_process);
     walk_all("the program forks by itself", a_fork);
