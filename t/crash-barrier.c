@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PEERS = 3, OTHER = 200, CANCELLED = OTHER - ECANCELED };
+enum { PEERS = 4, OTHER = 200, CANCELLED = OTHER - ECANCELED };
 
 static struct sysvmp_barrier *b;
 static pid_t waiter[PEERS], crowd;
@@ -64,6 +64,12 @@ static void
 create_for_three(void)
 {
     create(3, NULL);
+}
+
+static void
+create_for_four(void)
+{
+    create(4, NULL);
 }
 
 static void
@@ -451,15 +457,14 @@ wait_too(void)
 static void
 let_heir_wait(void)
 {
-    victim_asleep_or_dead();
     sleeping_heir(wait_as_peer);
     let_wait();
 }
 
 static void
-let_heir_wait_first(void)
+let_last_wait(void)
 {
-    sleeping_heir(wait_as_peer);
+    victim_asleep_or_dead();
     let_wait();
 }
 
@@ -477,21 +482,22 @@ look_beside(const struct crash_end *end)
     last_look();
 }
 
-/* Whoever was killed: who is left waits for others, is told, or has passed. */
+/* Whoever was killed: all others pass or none does. */
 static void
 look_after_heir(const struct crash_end *end)
 {
-    int n = sysvmp_barrier_n_waiting(b);
-    int passed, told;
+    int passed, told, code;
 
     (void)end;
-    for (; n > 0 && n < 3; n++)
-        if (wait_at(20) >= 0)
-            break;
-    (void)heir_end();
+    /* They wait for one who was killed before it came. */
+    if (sysvmp_barrier_n_waiting(b) > 0)
+        want(0, sysvmp_barrier_abort(b), "abort");
+    code = heir_end();
     end_of_peers(&passed, &told);
-    if (passed + told != 1)
-        wrong("the third neither passed nor was told");
+    passed += code >= 0 && code < PEERS;
+    told += code == CANCELLED;
+    if (passed != 0 && told != 0)
+        wrong("%d passed, and %d were told", passed, told);
     last_look();
 }
 
@@ -501,18 +507,18 @@ company_cases(void)
     static const struct crash_case beside = {"wait, another thread does, too",
         create_for_three, NULL, NULL, wait_at_leisure, let_wait, look_beside,
         ENDS};
-    static const struct crash_case first = {"wait, the first of three",
-        create_for_three, NULL, NULL, wait_at_leisure, let_heir_wait,
+    static const struct crash_case third = {"wait, the third of four",
+        create_for_four, NULL, let_heir_wait, wait_at_leisure, let_last_wait,
         look_after_heir, ENDS};
     static const struct crash_case last = {"wait, the last of three",
-        create_for_three, NULL, let_heir_wait_first, wait_at_leisure, NULL,
+        create_for_three, NULL, let_heir_wait, wait_at_leisure, NULL,
         look_after_heir, ENDS};
     static const struct crash_case resets = {"reset, two wait",
-        create_for_three, NULL, let_heir_wait_first, reset, NULL,
-        look_after_heir, STAYS};
+        create_for_three, NULL, let_heir_wait, reset, NULL, look_after_heir,
+        STAYS};
 
     crash_run_beside_sleep(&beside, wait_too);
-    crash_run_heir(&first, NULL);
+    crash_run_heir(&third, NULL);
     crash_run_heir(&last, NULL);
     crash_run_heir(&resets, NULL);
 }
