@@ -104,13 +104,25 @@ let_go(struct wait *wait)
                            : rlock_let_go(c->rlock, &wait->depth);
 }
 
+/* -EIDRM and -EACCES, and no other codes: it is not had. */
 static int
 take_again(const struct wait *wait)
 {
     struct sysvmp_condition *c = wait->c;
+    int result = c->lock != NULL ? lock_take_again(c->lock)
+                                 : rlock_take_again(c->rlock, wait->depth);
 
-    return c->lock != NULL ? lock_take_again(c->lock)
-                           : rlock_take_again(c->rlock, wait->depth);
+    return result >= 0 || result == -EACCES ? result : -EIDRM;
+}
+
+/* There is nothing to wait at any more: the lock is not had then, so that the
+ * code says whether it is. */
+static int
+refuse(struct wait *wait, int code)
+{
+    if (code == -EIDRM || code == -EACCES)
+        (void) let_go(wait);
+    return code;
 }
 
 /*
@@ -331,19 +343,7 @@ wait_there(struct wait *wait, struct deadline *deadline)
         waiter_free(wait->entry);
     if (told || result != 0)
         return result;
-    if (seen != -EAGAIN && seen != -ETIMEDOUT && seen != -EINTR)
-        (void) let_go(wait);
-    return seen;
-}
-
-/* There is nothing to wait at any more: the lock is not had then, so that the
- * code says whether it is. */
-static int
-refuse(struct wait *wait, int code)
-{
-    if (code == -EIDRM || code == -EACCES)
-        (void) let_go(wait);
-    return code;
+    return refuse(wait, seen);
 }
 
 static int
