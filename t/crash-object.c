@@ -96,6 +96,12 @@ create_pipe(void *handle[2])
 }
 
 static int
+create_told_pipe(void *handle[2])
+{
+    return sysvmp_pipe_create((struct sysvmp_conn **)handle, SYSVMP_FILENO);
+}
+
+static int
 use_pipe(void *handle[2])
 {
     char byte;
@@ -160,6 +166,7 @@ static const struct noun nouns[] = {
     {"pipe", create_pipe, use_pipe, destroy_pipe},
     {"condition", create_condition, use_condition, destroy_condition},
     {"barrier", create_barrier, use_barrier, destroy_barrier},
+    {"pipe with descriptors", create_told_pipe, use_pipe, destroy_pipe},
 };
 
 enum { NOUNS = sizeof(nouns) / sizeof(nouns[0]) };
