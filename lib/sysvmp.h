@@ -479,8 +479,9 @@ int sysvmp_condition_release(struct sysvmp_condition *c);
  * taken; waits until it is notified; and takes the lock again as it was,
  * however long that takes and whatever the result.  Returns
  *   0                  it was notified
- *   SYSVMP_OWNER_DEAD  the lock is held, but a holder ended with it, whether
- *                      notified or not: as sysvmp_lock_acquire()
+ *   SYSVMP_OWNER_DEAD  the lock is held, but a holder ended with it: as
+ *                      sysvmp_lock_acquire(); whether notified or not, as one
+ *                      of those who wait is woken to be told
  *   -EPERM             the caller does not hold the lock; nothing was done
  *   -EIDRM, -EACCES    there is nothing to wait at; the lock is not held
  *   or a waiting code; or another common code: nothing was done.
