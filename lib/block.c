@@ -9,7 +9,6 @@
  */
 #include "internal.h"
 
-#include <limits.h>
 #include <sched.h>
 
 #include "block.h"
@@ -176,6 +175,33 @@ block_join(struct arena *arena, uint32_t i)
     return error;
 }
 
+/* A block, once made, stays; so the first that is not there ends them. */
+uint32_t
+block_count(const struct arena *arena)
+{
+    uint32_t i = 0;
+
+    while (i < arena->head->blocks.count &&
+        shm_load(&block_at(arena, i)->state) == BLOCK_LIVE)
+        i++;
+    return i;
+}
+
+bool
+block_seat_used(const struct arena *arena, uint32_t seat)
+{
+    uint32_t blocks = block_count(arena);
+
+    for (uint32_t i = 1; i < blocks; i++) {
+        int value =
+            sysv_sem_value(block_semaphores(arena, i), alive_semaphore(seat));
+
+        if (value >= 0 && (value & alive_bit(seat)) != 0)
+            return true;
+    }
+    return false;
+}
+
 void
 block_drain(int semaphores, int semaphore)
 {
@@ -186,23 +212,12 @@ block_drain(int semaphores, int semaphore)
         (void) sysv_semop(semaphores, &lower, 1);
 }
 
-/*
- * Who is about to sleep for the turn after the one it has seen compares the
- * side with the one it has seen, too; so it has to look again when the turn
- * has begun anew.  (It is misled by 32,768 flips, 500 million wake-ups,
- * between its look and its sleep, if they end at just that side.)
- */
 void
-block_flip(int semaphores, int turn, int side)
+block_lower(int semaphores, int side)
 {
-    int seen = sysv_sem_value(semaphores, side);
-    struct sembuf flip[2] = {
-        sem_operation(turn, -TURNS, IPC_NOWAIT),
-        sem_operation(side, seen == SHRT_MAX ? -SHRT_MAX : 1, IPC_NOWAIT),
-    };
+    struct sembuf lower = sem_operation(side, -TURNS, IPC_NOWAIT);
 
-    if (seen >= 0) /* EAGAIN: somebody else has just done it */
-        (void) sysv_semop(semaphores, flip, 2);
+    (void) sysv_semop(semaphores, &lower, 1); /* EAGAIN: it is low */
 }
 
 void

@@ -4,15 +4,18 @@
  * t/model/broadcast.pml is its model.
  *
  * Nobody takes anything from the turn, so nobody can take another's wake-up.
- * A sleeper announces itself, sees the turn, looks, and sleeps until the turn
- * is past the one it saw: {turn,-(t+1)} {turn,+(t+1)} in one step.
+ * A sleeper announces itself, sees side and turn, looks, and sleeps in one
+ * step: as long as the side is what it saw, until the turn is past it.
  *
  * Why nobody sleeps for ever: who makes a change raises the turn after it, if
- * anybody is announced; one who dies between the two is replaced by its bell,
- * which raises the turn as well.  A sleeper that saw the turn before that does
- * not sleep on; one that saw it after that looks after the change.  When the
- * turn begins anew, the side changes in the same step, and who compares it
- * with the one it saw looks again.
+ * anybody is announced; of one who dies between the two the bell raises the
+ * side.  A sleeper that saw them before that does not sleep on; one that saw
+ * them after that looks after the change.  Either is lowered by half of what
+ * fits when it gets there, by who is about to sleep: the turn together with a
+ * step of the side, so who has seen the old one looks again.
+ *
+ * One that is stopped between its look and its sleep is misled if 16,384
+ * deaths, or as many flips of the turn, bring the side to just what it saw.
  */
 #include "internal.h"
 
@@ -32,26 +35,46 @@ broadcast_post(const struct broadcast *broadcast)
     (void) sysv_semop(broadcast->semaphores, &next, 1);
 }
 
-int
-broadcast_see(const struct broadcast *broadcast, struct broadcast_turn *seen)
+/* The turn begins anew, on another side. */
+static void
+flip(const struct broadcast *broadcast)
 {
-    do {
-        /* The side first: a flip after that is seen by the sleep. */
+    struct sembuf anew[2] = {
+        sem_operation(broadcast->turn, -TURNS, IPC_NOWAIT),
+        sem_operation(broadcast->side, 1, 0),
+    };
+
+    (void) sysv_semop(broadcast->semaphores, anew, 2); /* EAGAIN: it has */
+}
+
+int
+broadcast_see(const struct broadcast *broadcast, struct broadcast_seen *seen)
+{
+    for (;;) {
+        /* The side first: what changes the turn then is seen by the sleep. */
         seen->side = sysv_sem_value(broadcast->semaphores, broadcast->side);
+        if (seen->side < 0)
+            return seen->side;
         seen->turn = sysv_sem_value(broadcast->semaphores, broadcast->turn);
-        if (seen->turn >= TURNS)
-            block_flip(broadcast->semaphores, broadcast->turn,
-                broadcast->side);
-    } while (seen->turn >= TURNS);
-    return seen->side < 0 ? seen->side : seen->turn < 0 ? seen->turn : 0;
+        if (seen->turn < 0)
+            return seen->turn;
+        if (seen->side >= TURNS)
+            block_lower(broadcast->semaphores, broadcast->side);
+        else if (seen->turn >= TURNS)
+            flip(broadcast);
+        else
+            return 0;
+    }
 }
 
 int
 broadcast_await(const struct broadcast *broadcast,
-    const struct broadcast_turn *seen, bool brief, struct deadline *deadline)
+    const struct broadcast_seen *seen, int64_t at_most_ns,
+    struct deadline *deadline)
 {
+    bool brief = at_most_ns < INT64_MAX;
     struct sembuf past[5];
-    struct deadline soon;
+    struct deadline soon = { .at = 0 };
     size_t n = 0;
     int error;
 
@@ -63,10 +86,10 @@ broadcast_await(const struct broadcast *broadcast,
     past[n++] = sem_operation(broadcast->turn, -(seen->turn + 1), 0);
     past[n++] = sem_operation(broadcast->turn, seen->turn + 1, 0);
     if (brief)
-        soon = deadline_brief(deadline, BRIEF_NS);
+        soon = deadline_brief(deadline, at_most_ns);
     error = sysv_semwait(broadcast->semaphores, past, n,
         brief ? &soon : deadline);
-    /* It is another side now, or that was the brief sleep. */
+    /* It is another side now, or that was the brief time. */
     if (error == -EAGAIN && deadline_left(deadline) > 0)
         return 0;
     return error;
@@ -83,17 +106,17 @@ look_and_sleep(const struct broadcast *broadcast, const struct gate_wait *wait,
     struct deadline *deadline)
 {
     for (;;) {
-        struct broadcast_turn turn;
+        struct broadcast_seen at;
         ssize_t seen;
-        int slept = broadcast_see(broadcast, &turn);
+        int slept = broadcast_see(broadcast, &at);
 
         if (slept < 0)
             return slept;
         seen = wait->look(wait->context, true);
         if (!nothing_yet(seen))
             return seen;
-        slept = broadcast_await(broadcast, &turn, seen == -EINPROGRESS,
-            deadline);
+        slept = broadcast_await(broadcast, &at,
+            seen == -EINPROGRESS ? BRIEF_NS : INT64_MAX, deadline);
         if (slept == -EAGAIN)
             break;
         if (slept < 0)

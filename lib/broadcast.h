@@ -3,8 +3,7 @@
  * broadcast.h: a place where many sleep, all of whom are woken at once.
  *
  * It is two semaphores and a word.  The turn goes up with each wake-up; the
- * side, with each time that the turn begins anew.  Who uses it has a bell at
- * the turn.
+ * side, with each death of one who uses it, who has its bell there.
  */
 #ifndef SYSVMP_BROADCAST_H
 #define SYSVMP_BROADCAST_H
@@ -18,8 +17,8 @@ struct broadcast {
     int side;
 };
 
-/* Where it was seen. */
-struct broadcast_turn {
+/* What was seen there. */
+struct broadcast_seen {
     int turn, side;
 };
 
@@ -47,13 +46,15 @@ ssize_t broadcast_sleep(const struct broadcast *broadcast,
     const struct gate_wait *wait, struct deadline *deadline);
 
 /*
- * Its parts, for who sleeps for more than one thing: to be seen before the
- * look, after which comes the sleep.  0: look again, -EAGAIN: the time is up,
- * or a code.
+ * Its parts, for who sleeps for more than one thing: to see it, then to look,
+ * then to sleep.  0: look again; -EAGAIN: the time is up; or a code.
+ * at_most_ns: INT64_MAX, or look again after that.  As long as the side is the
+ * same, nobody has died.
  */
 int broadcast_see(const struct broadcast *broadcast,
-    struct broadcast_turn *seen);
+    struct broadcast_seen *seen);
 int broadcast_await(const struct broadcast *broadcast,
-    const struct broadcast_turn *seen, bool brief, struct deadline *deadline);
+    const struct broadcast_seen *seen, int64_t at_most_ns,
+    struct deadline *deadline);
 
 #endif /* SYSVMP_BROADCAST_H */

@@ -611,6 +611,23 @@ channel_poll(struct channel *channel, int timeout_ms)
     return (int) result;
 }
 
+int
+channel_look(struct channel *channel, uint64_t now)
+{
+    struct receiving receiving = { .channel = channel,
+        .deadline = DEADLINE(SYSVMP_NOWAIT) };
+    ssize_t result = usable(channel);
+
+    if (result == 0 && now != 0 && own_peek(&channel->held_at) == now &&
+        hint_empty(channel))
+        return 0;
+    if (result == 0)
+        result = peek(&receiving, false);
+    if (result == -EAGAIN)
+        own_poke(&channel->held_at, now);
+    return result == -EAGAIN ? 0 : result == -EINPROGRESS ? (int) result : 1;
+}
+
 /* Length of the first in the kernel's queue. */
 static ssize_t
 next_in_kernel(const struct channel *channel)

@@ -306,7 +306,7 @@ try_send(struct sending *sending)
         error = try_kernel(channel, sending->items);
     if (LIKELY(error == 0)) {
         sending->done = 1;
-        gate_wake(&channel->receive);
+        channel_tell(channel);
     }
     if (error != -EAGAIN)
         return error;
@@ -314,7 +314,7 @@ try_send(struct sending *sending)
         error = try_list(sending);
         if (error < 0)
             return error;
-        gate_wake(&channel->receive);
+        channel_tell(channel);
     }
     return 0;
 }

@@ -105,6 +105,7 @@ void
 child_begin(struct sysvmp_process *p)
 {
     self.current_process = p;
+    record_enter(&p->record);
     if (p->die_with_parent) {
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         if (getppid() != p->creator) /* it was faster */

@@ -21,7 +21,7 @@ struct handle *registry;
 
 struct batch {
     int semaphores;
-    uint64_t turns; /* a bit for each gate that is the turn of a broadcast */
+    uint64_t sides; /* a bit for each counter that is a broadcast's side */
     size_t n;
     struct sembuf operations[BATCH];
 };
@@ -74,9 +74,9 @@ each_alone(const struct batch *batch)
 }
 
 static uint64_t
-turn_bit(int gate)
+side_bit(int counter)
 {
-    return UINT64_C(1) << (gate - BLOCK_GATES);
+    return UINT64_C(1) << (counter - BLOCK_COUNTERS);
 }
 
 /* Bells have rung in vain until there is no room for another. */
@@ -86,10 +86,9 @@ drain(const struct batch *batch)
     for (size_t i = 0; i < batch->n; i++) {
         int semaphore = batch->operations[i].sem_num;
 
-        if (semaphore >= BLOCK_GATES &&
-            (batch->turns & turn_bit(semaphore)) != 0)
-            block_flip(batch->semaphores, semaphore,
-                block_counter(semaphore));
+        if (semaphore < BLOCK_GATES &&
+            (batch->sides & side_bit(semaphore)) != 0)
+            block_lower(batch->semaphores, semaphore);
         else
             block_drain(batch->semaphores, semaphore);
     }
@@ -109,7 +108,7 @@ batch_flush(struct batch *batch)
     if (error == -EAGAIN)
         each_alone(batch);
     batch->n = 0;
-    batch->turns = 0;
+    batch->sides = 0;
     return error == -ERANGE ? -ENOSPC : error;
 }
 
@@ -140,10 +139,10 @@ add_bell(struct batch *batch, int semaphore)
 }
 
 static void
-add_turn(struct batch *batch, int semaphore)
+add_side(struct batch *batch, int semaphore)
 {
     if (semaphore >= 0)
-        batch->turns |= turn_bit(semaphore);
+        batch->sides |= side_bit(semaphore);
 }
 
 static void
@@ -151,8 +150,8 @@ add_hold(struct batch *batch, const struct holding *h)
 {
     for (int i = 0; i < HOLDING_BELLS; i++)
         add_bell(batch, h->bells[i]);
-    add_bell(batch, h->turn);
-    add_turn(batch, h->turn);
+    add_bell(batch, h->side);
+    add_side(batch, h->side);
     for (int i = 0; i < HOLDING_REFERENCES; i++)
         if (h->references[i] >= 0)
             batch_add(batch, h->references[i], 1, SEM_UNDO);
@@ -168,9 +167,9 @@ add_release(struct batch *batch, const struct holding *h)
     for (int i = 0; i < HOLDING_BELLS; i++)
         if (h->bells[i] >= 0)
             batch_add(batch, h->bells[i], 1, SEM_UNDO);
-    if (h->turn >= 0)
-        batch_add(batch, h->turn, 1, SEM_UNDO);
-    add_turn(batch, h->turn);
+    if (h->side >= 0)
+        batch_add(batch, h->side, 1, SEM_UNDO);
+    add_side(batch, h->side);
 }
 
 void
@@ -180,7 +179,7 @@ holding_clear(struct holding *h)
         h->references[i] = -1;
     for (int i = 0; i < HOLDING_BELLS; i++)
         h->bells[i] = -1;
-    h->turn = -1;
+    h->side = -1;
 }
 
 int

@@ -23,7 +23,7 @@ struct holding {
     struct place place;
     int references[HOLDING_REFERENCES]; /* semaphores; -1: none (any more) */
     int bells[HOLDING_BELLS];
-    int turn; /* of a broadcast: a bell, too */
+    int side; /* of a broadcast: a bell, too */
 };
 
 /* Where nothing is held but what is filled in then. */

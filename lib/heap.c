@@ -74,10 +74,11 @@ heap_open(struct arena *arena)
  * The bins.
  */
 
+/* Of 0, too, which comes from an entry that somebody has overwritten. */
 static uint32_t
 bin_of(uint32_t units)
 {
-    uint32_t bin = 31u - (uint32_t) __builtin_clz(units);
+    uint32_t bin = 31u - (uint32_t) __builtin_clz(units | 1);
 
     return bin < HEAP_BINS ? bin : HEAP_BINS - 1;
 }

@@ -15,6 +15,7 @@
 #include "member.h"
 #include "process.h"
 #include "sysv.h"
+#include "watch.h"
 
 #define PATIENCE_MS 1000
 #define NAP_NS      100000
@@ -36,6 +37,7 @@ give_up(struct arena *arena)
     for (uint32_t i = arena->head->blocks.count; i-- > 0;)
         block_leave(arena, i);
     handle_abandon_all(arena);
+    watch_leave(arena);
     shm_store(&arena->head->garbage, 1);
 }
 

@@ -42,6 +42,7 @@ struct channel_words {
      * and the receivers' gate. */
     _Alignas(64) _Atomic uint64_t sent;
     struct gate_words receive;
+    _Atomic uint32_t watched; /* watch.h */
     /* Line 2, by receivers: those that are out of it, and the senders'
      * gate. */
     _Alignas(64) _Atomic uint64_t received;
@@ -50,8 +51,7 @@ struct channel_words {
     struct list_words list;
     /* Line 5: the gate of those who join it. */
     _Alignas(64) struct gate_words join;
-    _Atomic uint32_t watched; /* watch.h */
-    uint32_t reserved[3];
+    uint32_t reserved[4];
 };
 
 struct semaphore_words {

@@ -48,6 +48,21 @@ bytes_max(const struct arena *arena)
     return part < BYTES_MAX ? part : BYTES_MAX;
 }
 
+/* Drops what makes us a holder of either end, and tells the others. */
+static void
+drop_ends(struct handle *handle)
+{
+    struct sysvmp_conn *c = (struct sysvmp_conn *) handle;
+
+    for (int i = 0; i < c->handle.holdings; i++) {
+        struct channel *channel = &c->channel[i];
+        const struct gate *theirs =
+            channel == c->out ? &channel->receive : &channel->send;
+
+        channel_drop(channel, &c->handle.holding[i], 0, theirs);
+    }
+}
+
 /* Gives an end its part of a channel; nothing is registered yet. */
 static int
 attach(struct sysvmp_conn *c, const struct place *place, bool reads)
@@ -105,6 +120,7 @@ create_in(struct arena *arena, struct sysvmp_conn *end[2], unsigned flags)
         end[i]->handle.arena = arena;
         end[i]->handle.magic = CONN_MAGIC;
         end[i]->handle.end = true;
+        end[i]->handle.give_up = drop_ends;
     }
     error = make_direction(arena, end[0], end[1]);
     if (error == 0 && (flags & SYSVMP_SIMPLEX) == 0) {
@@ -149,6 +165,12 @@ sysvmp_pipe_create(struct sysvmp_conn *end[2], unsigned flags)
         else
             end[i] = made[i];
     return error_return(error);
+}
+
+struct channel *
+conn_channel(struct sysvmp_conn *c)
+{
+    return c->in;
 }
 
 /* Why a call that needs this direction can't be made. */
@@ -260,13 +282,7 @@ close_conn(struct sysvmp_conn *c)
         channel_expel(c->in, true);
     if (c->out != NULL)
         channel_expel(c->out, false);
-    for (int i = 0; i < c->handle.holdings; i++) {
-        struct channel *channel = &c->channel[i];
-        const struct gate *theirs =
-            channel == c->out ? &channel->receive : &channel->send;
-
-        handle_drop(&c->handle.holding[i], 0, theirs->semaphore);
-    }
+    drop_ends(&c->handle);
 }
 
 int

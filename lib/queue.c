@@ -11,6 +11,7 @@
 #include "leave.h"
 #include "memory.h"
 #include "msg.h"
+#include "queue.h"
 
 #define QUEUE_MAGIC 0x51554555u
 #define LIMIT_MAX   (UINT64_C(1) << 30) /* more is as good as no limit */
@@ -28,12 +29,28 @@ valid(const struct sysvmp_queue *q)
     return q != NULL && handle_valid(&q->handle, QUEUE_MAGIC);
 }
 
+struct channel *
+queue_channel(struct sysvmp_queue *q)
+{
+    return valid(q) ? &q->channel : NULL;
+}
+
+/* No more puts. */
+static void
+drop_end(struct sysvmp_queue *q)
+{
+    channel_drop(&q->channel, &q->handle.holding[0], WRITING,
+        &q->channel.receive);
+}
+
 static void
 give_up(struct handle *handle)
 {
     struct sysvmp_queue *q = (struct sysvmp_queue *) handle;
 
-    channel_give_up_claims(&q->channel);
+    if (q->channel.claims != NULL)
+        channel_give_up_claims(&q->channel);
+    drop_end(q);
 }
 
 static int
@@ -56,10 +73,9 @@ create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
     h->bells[0] = h->place.gate + CHANNEL_RECEIVE;
     h->bells[1] = h->place.gate + CHANNEL_SEND;
     h->bells[2] = h->place.gate + CHANNEL_LOCK;
-    if (joinable) {
+    if (joinable)
         h->bells[3] = h->place.gate + CHANNEL_JOIN;
-        handle->give_up = give_up;
-    }
+    handle->give_up = give_up;
     error = channel_open(&q->channel, handle, h, limit, 0);
     if (error == 0)
         error = handle_hold(h);
@@ -298,8 +314,7 @@ sysvmp_queue_close(struct sysvmp_queue *q)
     if (!own_load(&q->channel.no_sends)) {
         own_store(&q->channel.no_sends, true);
         channel_expel(&q->channel, false);
-        handle_drop(&q->handle.holding[0], WRITING,
-            q->channel.receive.semaphore);
+        drop_end(q);
     }
     registry_unlock();
     return 0;

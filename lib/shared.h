@@ -48,6 +48,8 @@ void testing_point(const char *file, int line);
 #define own_store(word, value) atomic_store(word, value)
 #define own_add(word, value)   atomic_fetch_add(word, value)
 #define own_sub(word, value)   atomic_fetch_sub(word, value)
+#define own_cas(word, seen, value) \
+    atomic_compare_exchange_strong(word, seen, value)
 #define own_peek(word)         atomic_load_explicit(word, memory_order_relaxed)
 #define own_poke(word, value) \
     atomic_store_explicit(word, value, memory_order_relaxed)

@@ -39,8 +39,9 @@
  * wakes the threads of its process that sleep in the handle (-EBADF), and
  * waits for those that are in the middle of a send; so it is not for the
  * interrupt function of such a call.  No call is a cancellation point.  Of all
- * calls only sysvmp_strerror() is async-signal-safe.  The library makes no
- * thread, handles no signal, and waits for no child but its own.
+ * calls only sysvmp_strerror() and an event's set, clear and is_set are
+ * async-signal-safe.  The library makes no thread, handles no signal, and waits
+ * for no child but its own.
  *
  * The first object of a program starts its janitor: a process in a session of
  * its own, no child of ours, which sleeps until no process of the program is
@@ -63,6 +64,7 @@
 #define SYSVMP_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* This header's version; sysvmp_version() is the library's. */
@@ -100,15 +102,19 @@ extern "C" {
  * ones take a block of the program's shared memory.  No limit. */
 #define SYSVMP_INLINE_MAX 4048
 
-/* Flags: of sysvmp_pipe_create(), of sysvmp_queue_create(). */
+/* Flags: of sysvmp_pipe_create(), sysvmp_queue_create() and
+ * sysvmp_semaphore_create(). */
 #define SYSVMP_SIMPLEX  0x1u
 #define SYSVMP_EOF      0x2u
 #define SYSVMP_JOINABLE 0x4u
+#define SYSVMP_PERMITS  0x10u
 
 /* The nouns: made by their create, freed by their destroy. */
 struct sysvmp_process;
 struct sysvmp_lock;
 struct sysvmp_rlock;
+struct sysvmp_semaphore;
+struct sysvmp_event;
 struct sysvmp_queue;
 struct sysvmp_conn;
 struct sysvmp_msg;
@@ -409,6 +415,69 @@ int sysvmp_rlock_locked(const struct sysvmp_rlock *lock);
 pid_t sysvmp_rlock_owner(const struct sysvmp_rlock *lock);
 void sysvmp_rlock_destroy(struct sysvmp_rlock *lock);
 
+/* Semaphore */
+
+/*
+ * Makes a semaphore of `value` permits, 0 to INT_MAX.  limit: as many as there
+ * can ever be, and not under value; 0: no limit but INT_MAX.
+ *
+ * With SYSVMP_PERMITS a permit is its acquirer's: it comes back when that
+ * process ends or destroys its handle, and only that process may release it.
+ * The kernel counts these, so there are 32,767 at most.
+ *
+ * Returns 0, or a creation code; -EINVAL, also for more than that.
+ */
+SYSVMP_MUST_CHECK int sysvmp_semaphore_create(struct sysvmp_semaphore **out,
+    unsigned value, unsigned limit, unsigned flags);
+
+/*
+ * Takes a permit, waiting while there is none.  Returns 0; or a waiting code,
+ * or a common code: it was not taken.
+ */
+SYSVMP_MUST_CHECK int sysvmp_semaphore_acquire(struct sysvmp_semaphore *s,
+    int timeout_ms);
+
+/*
+ * Gives n permits, all or none, and wakes as many.  Returns 0; -EOVERFLOW,
+ * there would be more than the limit; -EPERM, with SYSVMP_PERMITS, this
+ * process has not so many; -EINVAL, also when n is 0; or a common code.
+ */
+int sysvmp_semaphore_release(struct sysvmp_semaphore *s, unsigned n);
+
+/* How many permits there are; or a common code. */
+int sysvmp_semaphore_value(const struct sysvmp_semaphore *s);
+
+/*
+ * Frees this process's handle; the semaphore goes with the last.  No thread
+ * may be in a call on it.  NULL does nothing.
+ */
+void sysvmp_semaphore_destroy(struct sysvmp_semaphore *s);
+
+/* Event */
+
+/* Makes an event that is not set.  Returns 0, or a creation code. */
+SYSVMP_MUST_CHECK int sysvmp_event_create(struct sysvmp_event **out);
+
+/*
+ * set: wakes all that wait, also when it is cleared at once, and lets pass who
+ * comes until then.  clear: who comes then waits.  Both 0, also when it was so
+ * before; or a common code.  Async-signal-safe, as is is_set: 1 or 0, or a
+ * common code.
+ */
+int sysvmp_event_set(struct sysvmp_event *e);
+int sysvmp_event_clear(struct sysvmp_event *e);
+int sysvmp_event_is_set(const struct sysvmp_event *e);
+
+/* Waits until it is set.  Returns 0; or a waiting code, or a common code. */
+SYSVMP_MUST_CHECK int sysvmp_event_wait(struct sysvmp_event *e,
+    int timeout_ms);
+
+/*
+ * Frees this process's handle; the event goes with the last.  No thread may be
+ * in a call on it.  NULL does nothing.
+ */
+void sysvmp_event_destroy(struct sysvmp_event *e);
+
 /* Queue */
 
 /*
@@ -669,6 +738,36 @@ int sysvmp_queue_task_done_msg(struct sysvmp_queue *q, struct sysvmp_msg *m);
 
 /* Frees it.  NULL does nothing. */
 void sysvmp_msg_destroy(struct sysvmp_msg *m);
+
+/* Waiting for any of several */
+
+/* What can be waited for, and when it is ready: a conn, when recv would not
+ * wait; a queue, when get would not; a process, when it has ended (its parent
+ * alone can tell); an event, when it is set. */
+enum { SYSVMP_WAIT_CONN = 1, SYSVMP_WAIT_QUEUE, SYSVMP_WAIT_PROCESS,
+    SYSVMP_WAIT_EVENT, SYSVMP_WAIT_FUTURE };
+
+struct sysvmp_waitable {
+    int kind;
+    int ready; /* stored: 1 or 0; what is broken or closed is ready, too */
+    union {
+        struct sysvmp_conn *conn;
+        struct sysvmp_queue *queue;
+        struct sysvmp_process *process;
+        struct sysvmp_event *event;
+        uint64_t reserved; /* 16 bytes for good */
+    } of;
+};
+
+/*
+ * Waits until one of n is ready, and marks all that are.  They stay so until
+ * somebody acts on them, which may be another process.  Returns how many are
+ * ready; 0, none in time (never -EAGAIN or -ETIMEDOUT; also when n is 0);
+ * -EINTR; -EINVAL, also for an unknown kind or a NULL in one; or a common
+ * code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_wait(struct sysvmp_waitable *list, size_t n,
+    int timeout_ms);
 
 /* Shared memory */
 
