@@ -778,7 +778,7 @@ SYSVMP_MUST_CHECK int sysvmp_wait(struct sysvmp_waitable *list, size_t n,
  * last process; a process's end alone frees nothing, and sysvmp_leave() takes
  * them out of the reach of who leaves.  What guards them against others is up
  * to the caller: a lock.  NULL, also for 0 bytes, with sysvmp_last_error(): no
- * room.
+ * room, or some process was stopped for a second in the middle of this.
  */
 SYSVMP_MUST_CHECK void *sysvmp_shared_alloc(size_t size);
 
