@@ -95,7 +95,7 @@ take(size_t size, void **block)
     int error = 0;
 
     if (size == 0)
-        return -EINVAL;
+        size = 1;
     if (arena == NULL)
         error = enter_first(&arena);
     if (error < 0)
