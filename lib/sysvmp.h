@@ -902,7 +902,8 @@ SYSVMP_MUST_CHECK int sysvmp_wait(struct sysvmp_waitable *list, size_t n,
  * last process; a process's end alone frees nothing, and sysvmp_leave() takes
  * them out of the reach of who leaves.  What guards them against others is up
  * to the caller: a lock.  Of 0 bytes it is a pointer that can be freed.  NULL
- * when there is no room; sysvmp_last_error() has more.
+ * when there is no room, or some process was stopped for a second in the middle
+ * of this; sysvmp_last_error() has more.
  */
 SYSVMP_MUST_CHECK void *sysvmp_shared_alloc(size_t size);
 
