@@ -81,8 +81,10 @@ channel_open(struct channel *channel, struct handle *handle,
     list_open(&channel->list, handle->arena, place);
     channel->limit = limit;
     channel->bytes_max = bytes_max;
-    channel->listed =
-        channel->claims != NULL || (limit > 0 && bytes_max == 0);
+    /* What the kernel's queue has can't be told by a descriptor, too, in one
+     * step that a death leaves whole. */
+    channel->listed = channel->claims != NULL || channel->beacon.made ||
+        (limit > 0 && bytes_max == 0);
     return largest_payload(place->queue, &channel->largest);
 }
 

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "beacon.h"
 #include "claim.h"
 #include "deadline.h"
 #include "gate.h"
@@ -53,6 +54,7 @@ struct channel {
     _Atomic bool no_sends; /* closed for sending, while receives go on */
     _Atomic uint64_t held_at; /* watch_now(), when somebody could still send */
     _Atomic uint32_t seen_sent; /* what we last read: it can only be more */
+    struct beacon beacon; /* with SYSVMP_FILENO */
     struct spin receive_spin;
     struct spin send_spin;
 };

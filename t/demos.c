@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 enum { RUNS = 10, OUTPUT_MAX = 4096 };
 
@@ -47,6 +48,21 @@ static const char value[] =
     "next: I have the lock, and am told that its owner died\n"
     "next: I undo what it did not finish\n"
     "main: 3 times 1000 and once 500 are 3500\n";
+
+static const char poll_0[] =
+    "worker 0 reports: 1 of 3\n"
+    "worker 0 reports: 2 of 3\n"
+    "worker 0 reports: 3 of 3\n"
+    "worker 0 has ended with 0\n";
+
+static const char poll_1[] =
+    "worker 1 reports: 1 of 3\n"
+    "worker 1 reports: 2 of 3\n"
+    "worker 1 was killed by signal 9\n";
+
+static const char libuv[] =
+    "10 results of 3 workers, one of which was killed\n"
+    "the timer ran, too\n";
 
 /* After Python's reference. */
 static const char *const reference[] = {
@@ -129,6 +145,34 @@ value_told(const char *output)
 }
 
 static int
+reports_told(const char *output)
+{
+    char picked[OUTPUT_MAX];
+
+    return strlen(output) == strlen(poll_0) + strlen(poll_1) &&
+        strcmp(poll_0, lines(output, "worker 0", picked)) == 0 &&
+        strcmp(poll_1, lines(output, "worker 1", picked)) == 0;
+}
+
+static int
+results_told(const char *output)
+{
+    return strcmp(output, libuv) == 0;
+}
+
+/* Was it built, as what it needs was found? */
+static int
+is_there(const char *name)
+{
+    const char *builddir = getenv("builddir");
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%s/demos/%s", builddir ? builddir : ".",
+        name);
+    return access(path, X_OK) == 0;
+}
+
+static int
 something_told(const char *output)
 {
     return output[0] != '\0';
@@ -155,12 +199,17 @@ try(const char *name, int (*told)(const char *), const char *what)
 int
 main(void)
 {
-    plan(10 + REFERENCE * 2);
+    plan(14 + REFERENCE * 2);
     try("01-pipe", events_told, "each event as sent and as received");
     try("02-queue", events_told, "each event as sent and as received");
     try("03-lock", critical_told, "the section twice, unmixed");
     try("04-owner-dead", death_told, "that the next one is told");
     try("05-value", value_told, "that a killed one's change is undone");
+    try("06-poll", reports_told, "each report, and how each worker ended");
+    if (is_there("07-libuv"))
+        try("07-libuv", results_told, "all results");
+    else
+        skip(2, "no libuv");
     for (int i = 0; i < REFERENCE; i++)
         try(reference[i], something_told, "something");
     return done();

@@ -22,6 +22,7 @@
 #include "arena.h"
 #include "block.h"
 #include "../child.h"
+#include "../files.h"
 #include "heap.h"
 #include "list.h"
 #include "member.h"
@@ -49,7 +50,7 @@ enum {
     ITEMS = 4,
     UNITS = 64, /* of the heap: the first ones, which are in use */
     SHARED = 8,
-    CHANNELS = 5
+    CHANNELS = 6
 };
 
 /* Shared by all processes. */
@@ -76,7 +77,7 @@ static int who; /* 0: the program; 1: its peer */
 static struct objects {
     struct sysvmp_lock *lock;
     struct sysvmp_rlock *rlock;
-    struct sysvmp_queue *q, *bounded, *joinable;
+    struct sysvmp_queue *q, *bounded, *joinable, *told;
     struct sysvmp_conn *end[2];
     struct sysvmp_process *peer;
     int ids[CHANNELS]; /* of the kernel's queues */
@@ -361,6 +362,20 @@ use_shared(void)
     WAIT_VOID(sysvmp_shared_free(old));
 }
 
+/* What poll(2) says may be wrong, but there is nobody it kills. */
+static void
+use_told(void)
+{
+    int fd = (int)CALL(sysvmp_queue_fileno(the.told), INT32_MAX, 0);
+
+    if (chance(&chances, 2))
+        use_queue(the.told);
+    else
+        use_several(the.told);
+    if (fd >= 0)
+        (void)readiness(fd, some_timeout());
+}
+
 static void
 make_more(void)
 {
@@ -378,7 +393,7 @@ make_more(void)
 static void
 use(void)
 {
-    switch (chance(&chances, 11)) {
+    switch (chance(&chances, 12)) {
     case 0:
         use_locks();
         break;
@@ -404,6 +419,9 @@ use(void)
     case 8:
     case 9:
         use_shared();
+        break;
+    case 10:
+        use_told();
         break;
     default:
         make_more();
@@ -615,6 +633,8 @@ make_objects(void)
     must(sysvmp_pipe_create(the.end, 0), "pipe_create");
     must(sysvmp_queue_create(&the.joinable, 0, SYSVMP_JOINABLE),
         "queue_create");
+    must(sysvmp_queue_create(&the.told, 0, SYSVMP_FILENO | SYSVMP_EOF),
+        "queue_create");
     head = arena_current->head;
     for (uint32_t i = 0; i < shm_load(&head->objects_high); i++) {
         const struct object *object =
@@ -666,6 +686,7 @@ end_all(void)
     WAIT_VOID(sysvmp_queue_destroy(the.q));
     WAIT_VOID(sysvmp_queue_destroy(the.bounded));
     WAIT_VOID(sysvmp_queue_destroy(the.joinable));
+    WAIT_VOID(sysvmp_queue_destroy(the.told));
     sysvmp_rlock_destroy(the.rlock);
     sysvmp_lock_destroy(the.lock);
     WAIT(sysvmp_leave());
