@@ -285,8 +285,8 @@ int sysvmp_process_daemon(const struct sysvmp_process *p);
  * A descriptor (a pidfd) that poll(2) finds readable when the child, or the
  * parent, has ended.  Ours: never close it; gone after destroy and exec.
  * -ESRCH, it was not started; -ECHILD, neither child nor parent; -ENOSYS,
- * there is none: Linux before 5.3, or no descriptor was left at its start;
- * -EINVAL, p is NULL.
+ * there is none (Linux before 5.3); -ENOSPC, no descriptor was left at its
+ * start; -EINVAL, p is NULL.
  */
 int sysvmp_process_sentinel(const struct sysvmp_process *p);
 
