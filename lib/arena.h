@@ -39,7 +39,8 @@ struct record {
 
 #define RECORDS_FIRST 32
 
-#define HEAP_BINS 32
+#define HEAP_BINS    32
+#define SLAB_CLASSES 12
 
 /* The heap's; under its lock. */
 struct heap_words {
@@ -50,9 +51,11 @@ struct heap_words {
     /* How much of that is kept: heap.c. */
     _Atomic uint32_t keep, cooled, idle, gives;
     _Atomic uint32_t used; /* units */
-    uint32_t reserved;
+    _Atomic uint32_t slabs_stale; /* the lists are to be made anew; by anybody,
+                                   * cleared under the lock */
     _Atomic uint32_t bins[HEAP_BINS]; /* first free run, plus one, of 2^i
                                        * units to 2^(i+1) - 1 */
+    _Atomic uint32_t slabs[SLAB_CLASSES]; /* first with room, plus one */
 };
 
 #define WATCH_LANES 4
@@ -99,6 +102,8 @@ struct arena_head {
     _Atomic uint32_t objects_high;
     _Atomic uint32_t objects_holes; /* some below that may be free: a hint */
     _Atomic uint32_t objects_next; /* where to look for a free entry: a hint */
+    /* By who gives an end of a channel up while it lives. */
+    _Atomic uint32_t drops;
     /* By whoever makes a process record; no two tags are alike for long. */
     _Atomic uint32_t record_tag;
     struct heap_words heap_words;
@@ -118,6 +123,7 @@ struct arena {
     int64_t forked;  /* when we last forked, in seconds since 1970 */
     bool left;       /* by sysvmp_leave or exit */
     int not_entered; /* why this child could not become a member, or 0 */
+    _Atomic uint64_t calm; /* of watch_now() */
     struct word heap_lock;
 };
 

@@ -175,18 +175,27 @@ block_join(struct arena *arena, uint32_t i)
     return error;
 }
 
-/* A block, once made, stays; the first that is empty ends the table. */
+/* A block, once made, stays; so the first that is not there ends them. */
+uint32_t
+block_count(const struct arena *arena)
+{
+    uint32_t i = 0;
+
+    while (i < arena->head->blocks.count &&
+        shm_load(&block_at(arena, i)->state) == BLOCK_LIVE)
+        i++;
+    return i;
+}
+
 bool
 block_seat_used(const struct arena *arena, uint32_t seat)
 {
-    for (uint32_t i = 1; i < arena->head->blocks.count; i++) {
-        const struct block *block = block_at(arena, i);
-        int value;
+    uint32_t blocks = block_count(arena);
 
-        if (shm_load(&block->state) != BLOCK_LIVE)
-            break;
-        value = sysv_sem_value(shm_load(&block->semaphores),
-            alive_semaphore(seat));
+    for (uint32_t i = 1; i < blocks; i++) {
+        int value =
+            sysv_sem_value(block_semaphores(arena, i), alive_semaphore(seat));
+
         if (value >= 0 && (value & alive_bit(seat)) != 0)
             return true;
     }

@@ -66,6 +66,8 @@ void block_drain(int semaphores, int semaphore);
 void block_lower(int semaphores, int side);
 /* Lowers it; by leave.c alone. */
 void block_leave(struct arena *arena, uint32_t i);
+/* How many there are. */
+uint32_t block_count(const struct arena *arena);
 /* Is that seat's alive bit up in any block but the first? */
 bool block_seat_used(const struct arena *arena, uint32_t seat);
 bool block_joined(uint32_t i);

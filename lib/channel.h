@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "beacon.h"
 #include "claim.h"
 #include "deadline.h"
 #include "gate.h"
@@ -34,7 +35,6 @@ struct channel {
     struct handle *handle; /* that it belongs to */
     struct channel_words *words;
     uint32_t index; /* of its entry */
-    uint32_t block;
     int queue;
     int semaphores;
     int readers; /* semaphores that count the holders of either end */
@@ -52,7 +52,9 @@ struct channel {
     bool tells_eof;   /* receive: when empty and nobody can send any more */
     _Atomic bool broken; /* a malformed message came */
     _Atomic bool no_sends; /* closed for sending, while receives go on */
+    _Atomic uint64_t held_at; /* watch_now(), when somebody could still send */
     _Atomic uint32_t seen_sent; /* what we last read: it can only be more */
+    struct beacon beacon; /* with SYSVMP_FILENO */
     struct spin receive_spin;
     struct spin send_spin;
 };
@@ -92,8 +94,11 @@ int channel_receive_block(struct channel *channel, uint32_t *unit,
 /* 1: a receive would not wait (also at end of file); 0; or a code. */
 int channel_poll(struct channel *channel, int timeout_ms);
 /* The same at once: 1, also where it would answer a code; 0; -EINPROGRESS: look
- * again soon. */
-int channel_look(struct channel *channel);
+ * again soon.  now: watch_now(), or 0. */
+int channel_look(struct channel *channel, uint64_t now);
+/* Gives up an end that this process holds, and tells who waits at that gate. */
+void channel_drop(struct channel *channel, struct holding *h, int reference,
+    const struct gate *gate);
 /* Length of the first message; -EAGAIN: there is none; -EPIPE: nor will be. */
 ssize_t channel_next_len(struct channel *channel);
 /*

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -67,9 +69,9 @@ sysvmp_parent_process(void)
 {
     GUARDED;
     static struct sysvmp_process parent = { .pidfd = -1 };
-    const struct sysvmp_process *us = sysvmp_current_process();
+    const struct sysvmp_process *us = self.current_process;
 
-    if (us == &main_process)
+    if (us == NULL) /* nobody of ours has started us */
         return NULL;
     children_lock();
     if (parent.pid != us->creator) {
@@ -121,6 +123,8 @@ no_stdin(void)
     close(STDIN_FILENO);
     null = open("/dev/null", O_RDONLY); /* the lowest that is free */
     (void) null; /* if that fails, reading answers EBADF */
+    if (__fbufsize(stdin) > 0) /* what our parent has read ahead is its own */
+        __fpurge(stdin);
 }
 
 void

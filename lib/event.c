@@ -19,8 +19,7 @@
 #include "broadcast.h"
 #include "error.h"
 #include "event.h"
-#include "handle.h"
-#include "leave.h"
+#include "make.h"
 #include "spin.h"
 #include "watch.h"
 
@@ -53,29 +52,14 @@ valid(const struct sysvmp_event *e)
 }
 
 static int
-create_in(struct arena *arena, struct sysvmp_event *e)
+prepare(struct handle *handle)
 {
-    struct handle *handle = &e->handle;
+    struct sysvmp_event *e = (struct sysvmp_event *) handle;
     struct holding *h = &handle->holding[0];
-    int error = object_create(arena, &wish, &h->place);
 
-    if (error < 0)
-        return error;
-    handle->arena = arena;
-    handle->holdings = 1;
-    holding_clear(h);
-    h->references[0] = h->place.counter + REFERENCE;
     h->side = h->place.counter + TURN;
     e->words = &h->place.object->event;
     e->broadcast = broadcast_at(&h->place, TURN, &e->words->sleepers);
-    error = handle_hold(h);
-    if (error < 0) {
-        object_abandon(arena, &h->place);
-        return error;
-    }
-    object_commit(arena);
-    handle->magic = EVENT_MAGIC;
-    handle_add(handle);
     return 0;
 }
 
@@ -84,7 +68,6 @@ sysvmp_event_create(struct sysvmp_event **out)
 {
     GUARDED;
     struct sysvmp_event *e;
-    struct arena *arena;
     int error;
 
     error_begin();
@@ -94,11 +77,7 @@ sysvmp_event_create(struct sysvmp_event **out)
     e = calloc(1, sizeof(*e));
     if (e == NULL)
         return error_return(-ENOMEM);
-    registry_lock();
-    error = enter(&arena);
-    if (error == 0)
-        error = create_in(arena, e);
-    registry_unlock();
+    error = handle_make(&e->handle, EVENT_MAGIC, &wish, prepare);
     if (error < 0)
         free(e);
     else
@@ -200,10 +179,7 @@ sysvmp_event_destroy(struct sysvmp_event *e)
 
     if (!valid(e))
         return;
-    registry_lock();
-    handle_release(&e->handle);
-    handle_remove(&e->handle);
-    registry_unlock();
+    handle_unmake(&e->handle);
     free(e);
 }
 
@@ -217,6 +193,6 @@ event_watched(const struct sysvmp_event *e, struct watched *watched)
     place = &e->handle.holding[0].place;
     if (watched != NULL)
         *watched = (struct watched){ e->handle.arena, &e->words->watched,
-            place->index, place->block };
+            place->index };
     return true;
 }

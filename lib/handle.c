@@ -210,6 +210,13 @@ handle_drop(struct holding *h, int reference, int gate)
     h->references[reference] = -1;
 }
 
+static void
+close_beacons(const struct handle *handle)
+{
+    for (int i = 0; i < handle->holdings; i++)
+        beacon_close(handle->holding[i].beacon);
+}
+
 void
 handle_release(struct handle *handle)
 {
@@ -225,6 +232,7 @@ handle_release(struct handle *handle)
         add_release(&batch, &handle->holding[i]);
     }
     (void) batch_flush(&batch);
+    close_beacons(handle);
     for (int i = 0; i < handle->holdings; i++)
         object_unref(arena, &handle->holding[i].place);
 }
@@ -234,6 +242,7 @@ handle_forget(struct handle *handle)
 {
     for (int i = 0; i < handle->holdings; i++)
         holding_clear(&handle->holding[i]);
+    close_beacons(handle);
 }
 
 static int
@@ -293,4 +302,12 @@ handle_abandon_all(struct arena *arena)
             add_release(&batch, &h->holding[i]);
         }
     (void) batch_flush(&batch);
+}
+
+void
+handle_close_all(const struct arena *arena)
+{
+    for (const struct handle *h = registry; h != NULL; h = h->next)
+        if (h->arena == arena)
+            close_beacons(h);
 }

@@ -88,6 +88,7 @@ leave(bool at_end)
     own_store(&self.me, 0);
     own_store(&self.leaving, false);
     if (!at_end) { /* else nothing comes after that needs to know */
+        handle_close_all(arena);
         arena->left = true;
         sysv_shm_detach(arena->head);
     }

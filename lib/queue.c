@@ -39,8 +39,8 @@ queue_channel(struct sysvmp_queue *q)
 static void
 drop_end(struct sysvmp_queue *q)
 {
-    handle_drop(&q->handle.holding[0], WRITING, q->channel.receive.semaphore);
-    watch_fire(q->handle.arena, &q->channel.words->watched, q->channel.index);
+    channel_drop(&q->channel, &q->handle.holding[0], WRITING,
+        &q->channel.receive);
 }
 
 static void
@@ -89,6 +89,36 @@ create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
     return 0;
 }
 
+/* Beside it a descriptor, if one is wanted: in the registry before a fork. */
+static int
+create_with(struct arena *arena, struct sysvmp_queue *q, uint64_t limit,
+    unsigned flags)
+{
+    struct beacon *beacon = &q->channel.beacon;
+    int error;
+
+    if ((flags & SYSVMP_FILENO) == 0)
+        return create_in(arena, q, limit);
+    error = beacon_make(beacon, beacon);
+    if (error < 0)
+        return error;
+    q->handle.holding[0].beacon = beacon;
+    error = create_in(arena, q, limit);
+    if (error < 0)
+        beacon_close(beacon);
+    return error;
+}
+
+/* A taker's death gives back what it had, but no descriptor tells of that to
+ * those who took nothing. */
+static bool
+flags_valid(unsigned flags)
+{
+    const unsigned both = SYSVMP_JOINABLE | SYSVMP_FILENO;
+
+    return (flags & ~(SYSVMP_EOF | both)) == 0 && (flags & both) != both;
+}
+
 static bool
 prepare_claims(struct sysvmp_queue *q, unsigned flags)
 {
@@ -114,8 +144,7 @@ sysvmp_queue_create(struct sysvmp_queue **out, size_t maxsize, unsigned flags)
     if (out == NULL)
         return error_return(-EINVAL);
     *out = NULL;
-    if ((flags & ~(SYSVMP_EOF | SYSVMP_JOINABLE)) != 0 ||
-        maxsize > (SIZE_MAX >> 1))
+    if (!flags_valid(flags) || maxsize > (SIZE_MAX >> 1))
         return error_return(-EINVAL);
     q = calloc(1, sizeof(*q));
     if (q == NULL || !prepare_claims(q, flags)) {
@@ -126,7 +155,8 @@ sysvmp_queue_create(struct sysvmp_queue **out, size_t maxsize, unsigned flags)
     registry_lock();
     error = enter(&arena);
     if (error == 0)
-        error = create_in(arena, q, maxsize < LIMIT_MAX ? maxsize : 0);
+        error = create_with(arena, q, maxsize < LIMIT_MAX ? maxsize : 0,
+            flags);
     registry_unlock();
     if (error < 0) {
         if (q->channel.claims != NULL)
@@ -286,6 +316,16 @@ sysvmp_queue_next_len(const struct sysvmp_queue *q)
 }
 
 int
+sysvmp_queue_fileno(const struct sysvmp_queue *q)
+{
+    if (!valid(q))
+        return error_return(-EINVAL);
+    if (arena_me(q->handle.arena) == 0)
+        return error_return(arena_gone(q->handle.arena));
+    return error_return(beacon_fileno(&q->channel.beacon));
+}
+
+int
 sysvmp_queue_empty(const struct sysvmp_queue *q)
 {
     ssize_t messages = sysvmp_queue_qsize(q);
@@ -315,6 +355,9 @@ sysvmp_queue_close(struct sysvmp_queue *q)
         own_store(&q->channel.no_sends, true);
         channel_expel(&q->channel, false);
         drop_end(q);
+        /* Without an end of file it hangs up never. */
+        if (q->channel.tells_eof)
+            beacon_close_sender(&q->channel.beacon);
     }
     registry_unlock();
     return 0;

@@ -19,8 +19,7 @@
 #include "arena.h"
 #include "error.h"
 #include "gate.h"
-#include "handle.h"
-#include "leave.h"
+#include "make.h"
 #include "spin.h"
 
 #define SEMAPHORE_MAGIC 0x53454d41u
@@ -33,6 +32,7 @@ struct sysvmp_semaphore {
     struct handle handle; /* first: the registry's */
     struct semaphore_words *words;
     struct gate gate;
+    uint32_t first; /* value */
     uint32_t limit;
     int permits; /* the kernel's semaphore; -1: the word */
     struct spin spin;
@@ -159,52 +159,43 @@ word_give(struct sysvmp_semaphore *s, unsigned n)
 
 /* What a new one has. */
 static int
-prepare(struct sysvmp_semaphore *s, unsigned value)
+fill(const struct sysvmp_semaphore *s)
 {
-    struct sembuf give = sem_operation(s->permits, (int) value, 0);
+    struct sembuf give = sem_operation(s->permits, (int) s->first, 0);
 
     if (s->permits < 0)
-        shm_store(&s->words->value, value);
-    else if (value > 0)
+        shm_store(&s->words->value, s->first);
+    else if (s->first > 0)
         return sysv_semop(s->gate.semaphores, &give, 1);
     return 0;
 }
 
 static int
-create_in(struct arena *arena, struct sysvmp_semaphore *s, unsigned value,
-    bool permits)
+prepare(struct handle *handle)
+{
+    struct sysvmp_semaphore *s = (struct sysvmp_semaphore *) handle;
+    struct holding *h = &handle->holding[0];
+
+    h->bells[0] = h->place.gate;
+    s->words = &h->place.object->semaphore;
+    s->gate = (struct gate){ &s->words->gate, h->place.semaphores,
+        h->place.gate };
+    if (s->permits >= 0)
+        s->permits = h->place.counter + PERMITS;
+    return fill(s);
+}
+
+static int
+make(struct sysvmp_semaphore *s, bool permits)
 {
     const struct object_wish wish = { .kind = OBJECT_SEMAPHORE,
         .slots = permits ? SLOTS : PERMITS,
         .reference = REFERENCE,
         .limit = s->limit };
-    struct handle *handle = &s->handle;
-    struct holding *h = &handle->holding[0];
-    int error = object_create(arena, &wish, &h->place);
 
-    if (error < 0)
-        return error;
-    handle->arena = arena;
-    handle->holdings = 1;
-    handle->give_up = permits ? give_up : NULL;
-    holding_clear(h);
-    h->references[0] = h->place.counter + REFERENCE;
-    h->bells[0] = h->place.gate;
-    s->words = &h->place.object->semaphore;
-    s->gate = (struct gate){ &s->words->gate, h->place.semaphores,
-        h->place.gate };
-    s->permits = permits ? h->place.counter + PERMITS : -1;
-    error = prepare(s, value);
-    if (error == 0)
-        error = handle_hold(h);
-    if (error < 0) {
-        object_abandon(arena, &h->place);
-        return error;
-    }
-    object_commit(arena);
-    handle->magic = SEMAPHORE_MAGIC;
-    handle_add(handle);
-    return 0;
+    s->handle.give_up = permits ? give_up : NULL;
+    s->permits = permits ? 0 : -1;
+    return handle_make(&s->handle, SEMAPHORE_MAGIC, &wish, prepare);
 }
 
 /* The highest value; 0: that makes no sense. */
@@ -226,7 +217,6 @@ sysvmp_semaphore_create(struct sysvmp_semaphore **out, unsigned value,
     bool permits = (flags & SYSVMP_PERMITS) != 0;
     uint32_t most = highest(value, limit, permits);
     struct sysvmp_semaphore *s;
-    struct arena *arena;
     int error;
 
     error_begin();
@@ -238,12 +228,9 @@ sysvmp_semaphore_create(struct sysvmp_semaphore **out, unsigned value,
     s = calloc(1, sizeof(*s));
     if (s == NULL)
         return error_return(-ENOMEM);
+    s->first = value;
     s->limit = most;
-    registry_lock();
-    error = enter(&arena);
-    if (error == 0)
-        error = create_in(arena, s, value, permits);
-    registry_unlock();
+    error = make(s, permits);
     if (error < 0)
         free(s);
     else
@@ -299,9 +286,6 @@ sysvmp_semaphore_destroy(struct sysvmp_semaphore *s)
 
     if (!valid(s))
         return;
-    registry_lock();
-    handle_release(&s->handle);
-    handle_remove(&s->handle);
-    registry_unlock();
+    handle_unmake(&s->handle);
     free(s);
 }

@@ -107,6 +107,7 @@ extern "C" {
 #define SYSVMP_SIMPLEX  0x1u
 #define SYSVMP_EOF      0x2u
 #define SYSVMP_JOINABLE 0x4u
+#define SYSVMP_FILENO   0x8u
 #define SYSVMP_PERMITS  0x10u
 
 /* The nouns: made by their create, freed by their destroy. */
@@ -311,7 +312,8 @@ struct sysvmp_process *sysvmp_current_process(void);
 
 /*
  * The process that started this one, which may be joined; NULL in the main
- * program.  Borrowed: never destroy it.
+ * program, and in a child of the program's own fork().  Borrowed: never
+ * destroy it.
  */
 struct sysvmp_process *sysvmp_parent_process(void);
 
@@ -497,6 +499,9 @@ void sysvmp_event_destroy(struct sysvmp_event *e);
  * without.  (So it may have more than maxsize messages for a while.)  A process
  * that has none itself sees the end of file when those of the others are done.
  *
+ * With SYSVMP_FILENO it has a descriptor: sysvmp_queue_fileno().  Not with
+ * SYSVMP_JOINABLE: -EINVAL.
+ *
  * Returns 0, or a creation code.
  */
 SYSVMP_MUST_CHECK int sysvmp_queue_create(struct sysvmp_queue **out,
@@ -563,6 +568,18 @@ SYSVMP_MUST_CHECK ssize_t sysvmp_queue_get_many(struct sysvmp_queue *q,
 ssize_t sysvmp_queue_next_len(const struct sysvmp_queue *q);
 
 /*
+ * Of a queue with SYSVMP_FILENO, a descriptor for poll(2) and its like: it is
+ * readable while there is a message, or the end of file, also after a kill;
+ * once too often for a message at most, so get it with SYSVMP_NOWAIT.  It is
+ * the handle's, close-on-exec: never read, write or close it, and take it out
+ * of an epoll set before the destroy.  A process that execs puts no more: there
+ * no end of file waits for its new program.  One that has closed descriptors it
+ * does not know (closefrom) may not put into the empty queue (-EBADF).
+ * -EINVAL, of a queue without.
+ */
+int sysvmp_queue_fileno(const struct sysvmp_queue *q);
+
+/*
  * Of a joinable queue; of another -EINVAL.
  *
  * task_done: the oldest message that this thread took from it is done, and
@@ -619,8 +636,8 @@ void sysvmp_queue_destroy(struct sysvmp_queue *q);
  * last one may be of any size.  The caller holds both ends until it gives them, closes them
  * or ends.  As long as any process holds an end, be it the one that waits at
  * the other, there is no end of file there: so give the ends away, or close
- * those that are not used.  Returns 0; or a creation code, with both ends
- * NULL.
+ * those that are not used.  With SYSVMP_FILENO: sysvmp_conn_fileno().
+ * Returns 0; or a creation code, with both ends NULL.
  */
 SYSVMP_MUST_CHECK int sysvmp_pipe_create(struct sysvmp_conn *end[2],
     unsigned flags);
@@ -666,6 +683,9 @@ int sysvmp_conn_poll(struct sysvmp_conn *c, int timeout_ms);
  * also for an end that only sends.
  */
 ssize_t sysvmp_conn_next_len(const struct sysvmp_conn *c);
+
+/* As sysvmp_queue_fileno(), of an end that receives. */
+int sysvmp_conn_fileno(const struct sysvmp_conn *c);
 
 /*
  * Whether the end is open here to receive; to send: 1, or 0, also when it was
@@ -768,6 +788,23 @@ struct sysvmp_waitable {
  */
 SYSVMP_MUST_CHECK int sysvmp_wait(struct sysvmp_waitable *list, size_t n,
     int timeout_ms);
+
+/* Shared memory */
+
+/*
+ * So many bytes that all processes of the program share, zero, aligned to 16:
+ * at the same address in all of them, whoever made it and whenever, before
+ * their fork or after.  They are freed by any of them, or with the program's
+ * last process; a process's end alone frees nothing, and sysvmp_leave() takes
+ * them out of the reach of who leaves.  What guards them against others is up
+ * to the caller: a lock.  Of 0 bytes it is a pointer that can be freed.  NULL
+ * when there is no room; sysvmp_last_error() has more.
+ */
+SYSVMP_MUST_CHECK void *sysvmp_shared_alloc(size_t size);
+
+/* Frees it for all.  NULL does nothing; nor does what was not allocated so, or
+ * is free already, but the log is told. */
+void sysvmp_shared_free(void *memory);
 
 #if defined(__GNUC__) || defined(__clang__)
 #    pragma GCC visibility pop

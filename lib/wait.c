@@ -35,10 +35,10 @@ struct wait {
     struct sysvmp_waitable *list;
     size_t n;
     struct watched *watched; /* of each */
-    const struct arena *arena; /* of the objects that were not ready */
+    struct arena *arena; /* of the objects that were not ready */
     struct deadline deadline;
     struct watch watch;
-    uint8_t blocks[BLOCKS_MAX / 8]; /* that the objects are in */
+    uint64_t now; /* watch_now() of the last look; 0: not known */
     int ready;
     bool unsure; /* what was not ready has to be looked at again soon */
     int64_t nap_ns;
@@ -79,22 +79,25 @@ look_at_process(struct sysvmp_process *p)
     return process_rings(p) ? 0 : -EINPROGRESS;
 }
 
+/* One that only sends would say so, without waiting. */
 static int
-look_at_conn(struct sysvmp_conn *conn)
+look_at_channel(struct wait *wait, struct channel *channel)
 {
-    struct channel *channel = conn_channel(conn);
-
-    return channel == NULL ? 1 : channel_look(channel);
+    if (channel == NULL)
+        return 1;
+    if (wait->now == 0 && arena_me(channel->handle->arena) != 0)
+        wait->now = watch_now(channel->handle->arena);
+    return channel_look(channel, wait->now);
 }
 
 static int
-look_at(const struct sysvmp_waitable *w)
+look_at(struct wait *wait, const struct sysvmp_waitable *w)
 {
     switch (w->kind) {
     case SYSVMP_WAIT_CONN:
-        return look_at_conn(w->of.conn);
+        return look_at_channel(wait, conn_channel(w->of.conn));
     case SYSVMP_WAIT_QUEUE:
-        return channel_look(queue_channel(w->of.queue));
+        return look_at_channel(wait, queue_channel(w->of.queue));
     case SYSVMP_WAIT_PROCESS:
         return look_at_process(w->of.process);
     default:
@@ -106,7 +109,7 @@ static void
 watched_channel(const struct channel *channel, struct watched *watched)
 {
     *watched = (struct watched){ channel->handle->arena,
-        &channel->words->watched, channel->index, channel->block };
+        &channel->words->watched, channel->index };
 }
 
 /* Where it leaves its mark; of a process nowhere. */
@@ -129,7 +132,7 @@ find_watched(const struct sysvmp_waitable *w, struct watched *watched)
 static void
 note(struct wait *wait, size_t i)
 {
-    int yes = look_at(&wait->list[i]);
+    int yes = look_at(wait, &wait->list[i]);
 
     if (yes == -EINPROGRESS)
         wait->unsure = true;
@@ -157,7 +160,8 @@ mark_and_note(struct wait *wait, size_t i)
 static void
 mark_and_note_all(struct wait *wait)
 {
-    wait->unsure = watch_dying(&wait->watch, wait->blocks);
+    wait->now = watch_now(wait->arena);
+    wait->unsure = wait->now == 0;
     for (size_t i = 0; i < wait->n; i++)
         mark_and_note(wait, i);
 }
@@ -194,6 +198,7 @@ look(struct wait *wait)
 
     if (changed < 0)
         return changed;
+    wait->now = 0; /* somebody may have given up an end since */
     if (changed == WATCH_ALL || wait->unsure || !note_fired(wait, from))
         mark_and_note_all(wait);
     return 0;
@@ -213,11 +218,8 @@ nap(struct wait *wait)
 {
     int64_t ns = wait->nap_ns;
 
-    if (!wait->unsure)
-        return INT64_MAX;
-    if (ns < NAP_MAX_NS)
-        wait->nap_ns = ns * 2;
-    return ns;
+    wait->nap_ns = !wait->unsure ? NAP_MIN_NS : ns < NAP_MAX_NS ? ns * 2 : ns;
+    return wait->unsure ? ns : INT64_MAX;
 }
 
 /* 0: something is ready, or the time is up; or a code. */
@@ -247,7 +249,7 @@ watch_loop(struct wait *wait)
     }
 }
 
-/* Where they are, and whose: they are all of one program, or not ready. */
+/* Where they are, and whose: what is of an older program is ready. */
 static void
 find_all(struct wait *wait)
 {
@@ -255,11 +257,8 @@ find_all(struct wait *wait)
         struct watched *watched = &wait->watched[i];
 
         find_watched(&wait->list[i], watched);
-        if (watched->marks == NULL)
-            continue;
-        wait->arena = watched->arena;
-        wait->blocks[watched->block / 8] |=
-            (uint8_t) (1u << watched->block % 8);
+        if (watched->marks != NULL)
+            wait->arena = watched->arena;
     }
 }
 
@@ -270,7 +269,7 @@ find_all(struct wait *wait)
 static void
 poll_processes(struct wait *wait, struct pollfd *ends)
 {
-    int64_t left = deadline_left(&wait->deadline);
+    int64_t left = deadline_left(&wait->deadline), most;
     bool all = true;
     struct timespec time;
 
@@ -280,8 +279,9 @@ poll_processes(struct wait *wait, struct pollfd *ends)
         all = all && ends[i].fd >= 0;
     }
     wait->unsure = !all;
-    if (!all && nap(wait) < left)
-        left = wait->nap_ns;
+    most = nap(wait);
+    if (most < left)
+        left = most;
     time.tv_sec = (time_t) (left / 1000000000);
     time.tv_nsec = (long) (left % 1000000000);
     (void) ppoll(ends, wait->n, left == INT64_MAX ? NULL : &time, NULL);

@@ -102,33 +102,53 @@ watch_fired(const struct watch *watch, uint32_t n)
     return (int64_t) (uint32_t) entry - 1;
 }
 
-/* Somebody's bit is up there, and down in the home block; or went up between
- * our two looks, which does no harm. */
-static bool
-dying_in(const struct arena *arena, uint32_t block)
+/* Adds the alive bits of all blocks but the first; -EIDRM. */
+static int
+gather(const struct arena *arena, unsigned short *up)
 {
-    unsigned short there[BLOCK_SEMAPHORES], home[BLOCK_SEMAPHORES];
+    uint32_t blocks = block_count(arena);
+    int error = 0;
 
-    if (sysv_sem_values(block_semaphores(arena, block), there) < 0 ||
-        sysv_sem_values(arena->home, home) < 0)
-        return false; /* it is gone, and the look will say so */
-    for (int i = BLOCK_ALIVE; i < BLOCK_ALIVE + BLOCK_ALIVE_COUNT; i++)
-        if ((there[i] & ~home[i]) != 0)
+    for (uint32_t i = 1; i < blocks && error == 0; i++) {
+        unsigned short there[BLOCK_SEMAPHORES];
+
+        error = sysv_sem_values(block_semaphores(arena, i), there);
+        for (int k = 0; k < BLOCK_ALIVE_COUNT && error == 0; k++)
+            up[k] |= there[BLOCK_ALIVE + k];
+    }
+    return error;
+}
+
+/* Is somebody's bit up in a block and down in the home block?  The home block
+ * is looked at last, or one who has just come would look so. */
+static bool
+somebody_dying(const struct arena *arena)
+{
+    unsigned short up[BLOCK_ALIVE_COUNT] = { 0 }, home[BLOCK_SEMAPHORES];
+
+    if (gather(arena, up) < 0 || sysv_sem_values(arena->home, home) < 0)
+        return false; /* it is gone, as every look will say */
+    for (int k = 0; k < BLOCK_ALIVE_COUNT; k++)
+        if ((up[k] & ~home[BLOCK_ALIVE + k]) != 0)
             return true;
     return false;
 }
 
-bool
-watch_dying(const struct watch *watch, const uint8_t *blocks)
+/* As long as the side of a lane is the same nobody has died, so nobody who was
+ * not dying is now. */
+uint64_t
+watch_now(struct arena *arena)
 {
-    const struct arena *arena = watch->arena;
+    uint32_t drops = shm_load(&arena->head->drops);
+    int side = sysv_sem_value(arena->home, BLOCK_SIDES);
+    uint64_t now = (uint64_t) (uint32_t) (side + 1) << 32 | drops;
 
-    for (uint32_t i = 1; i < arena->head->blocks.count; i++)
-        if (i % 8 == 0 && blocks[i / 8] == 0)
-            i += 7;
-        else if ((blocks[i / 8] & 1u << i % 8) != 0 && dying_in(arena, i))
-            return true;
-    return false;
+    if (side < 0)
+        return 0;
+    if (own_peek(&arena->calm) >> 32 != now >> 32 && somebody_dying(arena))
+        return 0;
+    own_poke(&arena->calm, now);
+    return now;
 }
 
 void

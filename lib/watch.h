@@ -16,10 +16,9 @@
 /* An object that can be watched: its entry and, in it, the marks: a bit for
  * each lane; set by who watches, cleared by who changes the object. */
 struct watched {
-    const struct arena *arena;
+    struct arena *arena;
     _Atomic uint32_t *marks; /* NULL: no object */
     uint32_t index;
-    uint32_t block;
 };
 
 void watch_post(const struct arena *arena, _Atomic uint32_t *marks,
@@ -67,9 +66,12 @@ watch_mark(const struct watch *watch, const struct watched *watched)
         shm_or(watched->marks, watch->mark);
 }
 
-/* Before a look at all: is somebody dying whose share in one of these blocks,
- * a bit for each, the kernel may not have undone yet?  No bell rings then. */
-bool watch_dying(const struct watch *watch, const uint8_t *blocks);
+/*
+ * To be asked before a look at who holds what: a number that stays the same
+ * until somebody dies or gives up an end.  0: somebody is dying whose share
+ * the kernel may not have undone yet; look again soon, no bell rings then.
+ */
+uint64_t watch_now(struct arena *arena);
 
 /* For leave.c: rings our bells there, when all else is given up. */
 void watch_leave(const struct arena *arena);

@@ -95,6 +95,12 @@ create_pipe(void *handle[2])
 }
 
 static int
+create_told_pipe(void *handle[2])
+{
+    return sysvmp_pipe_create((struct sysvmp_conn **)handle, SYSVMP_FILENO);
+}
+
+static int
 use_pipe(void *handle[2])
 {
     char byte;
@@ -115,6 +121,7 @@ static const struct noun nouns[] = {
     {"rlock", create_rlock, use_rlock, destroy_rlock},
     {"queue", create_queue, use_queue, destroy_queue},
     {"pipe", create_pipe, use_pipe, destroy_pipe},
+    {"pipe with descriptors", create_told_pipe, use_pipe, destroy_pipe},
 };
 
 enum { NOUNS = sizeof(nouns) / sizeof(nouns[0]) };
