@@ -132,9 +132,8 @@ tick(void)
 
 /*
  * One tick that passed in a yield is nothing: there is one every 4 ms.  Soon
- * after another it tells of somebody else on this CPU, to whom every yield of
- * ours gives a slice of 3 ms (since Linux 6.18), as long as thousands of calls
- * that sleep take.
+ * after another it tells of somebody else on this CPU, to whom yields give
+ * slices of 3 ms (seen on Linux 6.18): hundreds of calls that sleep.
  */
 static void
 note_tick(struct spin_memory *memory)
