@@ -33,8 +33,6 @@
 /* Runs of a bin that are looked at before one of a larger bin is cut. */
 #define TRIES     8
 #define TRIMS_MAX 1000
-/* Who gives a run back waits so long for the lock. */
-#define PATIENCE_MS 100
 
 static struct heap_words *
 words_of(const struct arena *arena)
@@ -504,7 +502,7 @@ too_warm(struct arena *arena, uint32_t i, uint32_t length)
 static void
 cool(struct arena *arena, uint32_t i, uint32_t length)
 {
-    struct deadline patience = DEADLINE(PATIENCE_MS);
+    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
 
     (void) pages_drop(heap_address(arena, i), (size_t) length * UNIT_SIZE);
     if (heap_lock(arena, &patience) < 0) {
@@ -523,7 +521,7 @@ cool(struct arena *arena, uint32_t i, uint32_t length)
 void
 heap_give(struct arena *arena, uint32_t unit)
 {
-    struct deadline patience = DEADLINE(PATIENCE_MS);
+    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
     uint32_t length = heap_run(arena, unit);
     bool cold;
 
@@ -566,7 +564,7 @@ take_warm(struct arena *arena, uint32_t *unit)
 void
 heap_trim(struct arena *arena)
 {
-    struct deadline patience = DEADLINE(PATIENCE_MS);
+    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
     uint32_t unit, length;
 
     for (int i = 0; i < TRIMS_MAX; i++) {

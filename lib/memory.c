@@ -22,6 +22,7 @@
 #include "object.h"
 #include "pages.h"
 #include "slab.h"
+#include "waiters.h"
 
 #define RESERVE 64u
 /* Smaller blocks get their memory when they are touched. */
@@ -107,6 +108,8 @@ settle(struct arena *arena, uint32_t i, uint64_t owner)
     if (object != NULL && object_has_list(object)) {
         list.words = &object->channel.list;
         has = list_has(&list, i);
+    } else if (object != NULL && object_waiters(object) != NULL) {
+        has = waiters_have(object_waiters(object), i);
     }
     if (has == 0 && shm_load(&unit->owner) == owner)
         heap_free(arena, i);
