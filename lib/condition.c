@@ -21,6 +21,10 @@
  * to the notifier, or to who looked, rings after that.  One who was dead
  * before it was marked is found by those who are woken after the mark.  Who
  * does not sleep yet looks before he does.
+ *
+ * A holder of the lock may have died between a change and its notification,
+ * where all others wait: its bell wakes them, and one of those takes the lock
+ * over and is told.
  */
 #include "internal.h"
 
@@ -48,6 +52,7 @@ struct sysvmp_condition {
     struct broadcast broadcast;
     struct spin spin;
     _Atomic uint64_t *tickets;
+    const struct mutex *mutex;
     struct sysvmp_lock *lock;   /* one of the two */
     struct sysvmp_rlock *rlock;
     bool own_lock;
@@ -92,7 +97,7 @@ is(uint64_t word, unsigned state)
 static bool
 mine(const struct sysvmp_condition *c)
 {
-    return c->lock != NULL ? lock_mine(c->lock) : rlock_mine(c->rlock);
+    return c->lock != NULL ? mutex_mine(c->mutex) : rlock_mine(c->rlock);
 }
 
 static int
@@ -104,13 +109,20 @@ let_go(struct wait *wait)
                            : rlock_let_go(c->rlock, &wait->depth);
 }
 
-/* -EIDRM and -EACCES, and no other codes: it is not had. */
+static int
+take(const struct wait *wait, struct deadline deadline)
+{
+    struct sysvmp_condition *c = wait->c;
+
+    return c->lock != NULL ? lock_take(c->lock, deadline)
+                           : rlock_take(c->rlock, deadline, wait->depth);
+}
+
+/* However long that takes.  -EIDRM or -EACCES: it is not had. */
 static int
 take_again(const struct wait *wait)
 {
-    struct sysvmp_condition *c = wait->c;
-    int result = c->lock != NULL ? lock_take_again(c->lock)
-                                 : rlock_take_again(c->rlock, wait->depth);
+    int result = take(wait, DEADLINE_DEAF);
 
     return result >= 0 || result == -EACCES ? result : -EIDRM;
 }
@@ -123,6 +135,27 @@ refuse(struct wait *wait, int code)
     if (code == -EIDRM || code == -EACCES)
         (void) let_go(wait);
     return code;
+}
+
+/*
+ * Has a holder died with it?  1, 0, or a code; -EINPROGRESS: it is dying, and
+ * the bit that tells is up yet, in another set than ours, where its bell has
+ * rung.  (Or it has never had this condition.)
+ */
+static int
+holder_died(const struct sysvmp_condition *c)
+{
+    const struct word *word = &c->mutex->word;
+    uint64_t owner = mutex_owner(c->mutex);
+    int dead;
+
+    if (owner == 0 || owner == own_peek(&self.me))
+        return 0;
+    dead = member_dead(word->arena, word->semaphores, owner);
+    if (dead != 0 || word->semaphores == c->waiters.semaphores)
+        return dead;
+    dead = member_dead(word->arena, c->waiters.semaphores, owner);
+    return dead == 1 ? -EINPROGRESS : dead;
 }
 
 /*
@@ -291,10 +324,29 @@ notified(const void *context)
     return shm_load(&wait->entry->word) != wait->word;
 }
 
+/* The lock of a dead holder is taken by one of those who wait. */
+static ssize_t
+look_at_lock(struct wait *wait)
+{
+    int died = holder_died(wait->c);
+
+    if (died == 0)
+        return -EAGAIN;
+    if (died < 0)
+        return died;
+    died = take(wait, DEADLINE(SYSVMP_NOWAIT));
+    if (died == SYSVMP_OWNER_DEAD)
+        return SYSVMP_OWNER_DEAD;
+    if (died == 0)
+        (void) let_go(wait); /* somebody else was told */
+    return -EINPROGRESS;
+}
+
+/* 0: it was notified; SYSVMP_OWNER_DEAD: and it has the lock. */
 static ssize_t
 look(void *context, bool woken)
 {
-    const struct wait *wait = context;
+    struct wait *wait = context;
     int error;
 
     (void) woken;
@@ -303,7 +355,7 @@ look(void *context, bool woken)
     error = inherit(wait->c);
     if (error < 0)
         return error;
-    return notified(wait) ? 0 : -EAGAIN;
+    return notified(wait) ? 0 : look_at_lock(wait);
 }
 
 static int
@@ -335,7 +387,7 @@ wait_there(struct wait *wait, struct deadline *deadline)
 {
     int seen = sleep_for_it(wait, deadline);
     bool told = seen == 0 || !retract(wait);
-    int result = take_again(wait);
+    int result = seen == SYSVMP_OWNER_DEAD ? seen : take_again(wait);
 
     if (told && result < 0)
         (void) hand_on(wait->c, wait->entry);
@@ -419,6 +471,7 @@ create(struct sysvmp_condition **out, struct sysvmp_lock *lock,
         return -ENOMEM;
     c->lock = lock;
     c->rlock = rlock;
+    c->mutex = lock != NULL ? lock_mutex(lock) : rlock_mutex(rlock);
     error = handle_make(&c->handle, CONDITION_MAGIC, &wish, prepare);
     if (error < 0)
         free(c);

@@ -188,7 +188,8 @@ int sysvmp_process_set_name(struct sysvmp_process *p, const char *name);
 /*
  * Whether its parent's exit terminates it instead of waiting for it.  Unset,
  * it is what its creator is; the main program is none.  A daemon may have
- * children.  Returns 0; -EALREADY, it was started; -ECHILD, another process
+ * children: they outlive its termination, unless they are to die with it (the
+ * next call).  Returns 0; -EALREADY, it was started; -ECHILD, another process
  * created it; -EINVAL, p is NULL.
  */
 int sysvmp_process_set_daemon(struct sysvmp_process *p, int daemon);
@@ -285,8 +286,8 @@ int sysvmp_process_daemon(const struct sysvmp_process *p);
  * A descriptor (a pidfd) that poll(2) finds readable when the child, or the
  * parent, has ended.  Ours: never close it; gone after destroy and exec.
  * -ESRCH, it was not started; -ECHILD, neither child nor parent; -ENOSYS,
- * there is none: Linux before 5.3, or no descriptor was left at its start;
- * -EINVAL, p is NULL.
+ * there is none (Linux before 5.3); -ENOSPC, no descriptor was left at its
+ * start; -EINVAL, p is NULL.
  */
 int sysvmp_process_sentinel(const struct sysvmp_process *p);
 
@@ -479,8 +480,9 @@ int sysvmp_condition_release(struct sysvmp_condition *c);
  * taken; waits until it is notified; and takes the lock again as it was,
  * however long that takes and whatever the result.  Returns
  *   0                  it was notified
- *   SYSVMP_OWNER_DEAD  the lock is held, but a holder ended with it, whether
- *                      notified or not: as sysvmp_lock_acquire()
+ *   SYSVMP_OWNER_DEAD  the lock is held, but a holder ended with it: as
+ *                      sysvmp_lock_acquire(); whether notified or not, as one
+ *                      of those who wait is woken to be told
  *   -EPERM             the caller does not hold the lock; nothing was done
  *   -EIDRM, -EACCES    there is nothing to wait at; the lock is not held
  *   or a waiting code; or another common code: nothing was done.
