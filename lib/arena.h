@@ -39,7 +39,8 @@ struct record {
 
 #define RECORDS_FIRST 32
 
-#define HEAP_BINS 32
+#define HEAP_BINS    32
+#define SLAB_CLASSES 12
 
 /* The heap's; under its lock. */
 struct heap_words {
@@ -50,9 +51,11 @@ struct heap_words {
     /* How much of that is kept: heap.c. */
     _Atomic uint32_t keep, cooled, idle, gives;
     _Atomic uint32_t used; /* units */
-    uint32_t reserved;
+    _Atomic uint32_t slabs_stale; /* the lists are to be made anew; by anybody,
+                                   * cleared under the lock */
     _Atomic uint32_t bins[HEAP_BINS]; /* first free run, plus one, of 2^i
                                        * units to 2^(i+1) - 1 */
+    _Atomic uint32_t slabs[SLAB_CLASSES]; /* first with room, plus one */
 };
 
 #define WATCH_LANES 4

@@ -533,7 +533,7 @@ promised(const void *context)
 
 typedef ssize_t look_fn(void *context, bool woken);
 
-static ssize_t
+INLINE ssize_t
 wait_for(struct receiving *receiving, look_fn *fn)
 {
     struct channel *channel = receiving->channel;
@@ -597,7 +597,7 @@ unprepare(struct receiving *receiving)
     receiving->block = receiving->items == NULL ? receiving->claimed : NONE;
 }
 
-static int
+INLINE int
 receive_inside(struct receiving *receiving)
 {
     struct channel *channel = receiving->channel;
@@ -620,7 +620,7 @@ receive_inside(struct receiving *receiving)
 }
 
 /* 0: there are some; or a code. */
-static int
+INLINE int
 receive(struct receiving *receiving)
 {
     bool counted = go_in(receiving->channel);

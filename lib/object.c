@@ -65,15 +65,25 @@ object_has_list(const struct object *object)
     return kind == OBJECT_QUEUE || kind == OBJECT_PIPE;
 }
 
-/* Does it leave blocks of the heap? */
-static bool
-leaves_blocks(const struct object *object)
+struct waiters_words *
+object_waiters(struct object *object)
 {
     uint32_t kind = shm_load(&object->kind);
 
-    return object_has_list(object)
-        ? shm_load(&object->channel.list.tally) != 0
-        : kind == OBJECT_CONDITION || kind == OBJECT_BARRIER;
+    return kind == OBJECT_CONDITION ? &object->condition.waiters
+        : kind == OBJECT_BARRIER    ? &object->barrier.waiters
+                                    : NULL;
+}
+
+/* Does it leave blocks of the heap? */
+static bool
+leaves_blocks(struct object *object)
+{
+    struct waiters_words *waiters = object_waiters(object);
+
+    if (object_has_list(object))
+        return shm_load(&object->channel.list.tally) != 0;
+    return waiters != NULL && shm_load(&waiters->blocks[0]) != 0;
 }
 
 /* Removes entry i, whatever state it is in. */

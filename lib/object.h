@@ -66,6 +66,37 @@ struct event_words {
     _Atomic uint32_t watched;  /* watch.h */
 };
 
+/* One who waits, and the table of them: waiters.h. */
+struct waiter {
+    _Atomic uint64_t owner; /* owner id; 0: free, and then so is the word */
+    _Atomic uint64_t word;  /* the noun's own */
+};
+
+#define WAITERS_FIRST  16 /* in the object itself */
+#define WAITERS_BLOCKS 11
+
+struct waiters_words {
+    _Atomic uint32_t high; /* none from here on was ever used */
+    /* Units of the heap, plus one: 1, 2, 4, ... pages of them.  0: not yet;
+     * changed once, by compare-and-swap. */
+    _Atomic uint32_t blocks[WAITERS_BLOCKS];
+    struct waiter first[WAITERS_FIRST];
+};
+
+struct condition_words {
+    _Atomic uint64_t tickets;  /* given to those who came to wait */
+    _Atomic uint32_t sleepers; /* broadcast.h */
+    uint32_t reserved;
+    struct waiters_words waiters;
+};
+
+struct barrier_words {
+    _Atomic uint64_t state;    /* barrier.c */
+    _Atomic uint32_t sleepers; /* broadcast.h */
+    uint32_t reserved;
+    struct waiters_words waiters;
+};
+
 /* Of one entry, 64 bits at a time. */
 #define OBJECT_WORDS (sizeof(struct channel_words) / 8)
 
@@ -90,6 +121,8 @@ struct object {
         struct channel_words channel;
         struct semaphore_words semaphore;
         struct event_words event;
+        struct condition_words condition;
+        struct barrier_words barrier;
         _Atomic uint64_t words[OBJECT_WORDS]; /* all of it, to be cleared */
     };
 };
@@ -132,6 +165,8 @@ void object_unref(struct arena *arena, const struct place *place);
 struct object *object_live(const struct arena *arena, uint32_t i);
 /* Has it a list, that of a channel? */
 bool object_has_list(const struct object *object);
+/* Its table of waiters, or NULL. */
+struct waiters_words *object_waiters(struct object *object);
 /* Removes each object's queue; the arena is coming to its end. */
 void object_remove_all(struct arena *arena);
 

@@ -115,7 +115,9 @@ struct sysvmp_process;
 struct sysvmp_lock;
 struct sysvmp_rlock;
 struct sysvmp_semaphore;
+struct sysvmp_condition;
 struct sysvmp_event;
+struct sysvmp_barrier;
 struct sysvmp_queue;
 struct sysvmp_conn;
 struct sysvmp_msg;
@@ -186,7 +188,8 @@ int sysvmp_process_set_name(struct sysvmp_process *p, const char *name);
 /*
  * Whether its parent's exit terminates it instead of waiting for it.  Unset,
  * it is what its creator is; the main program is none.  A daemon may have
- * children.  Returns 0; -EALREADY, it was started; -ECHILD, another process
+ * children: they outlive its termination, unless they are to die with it (the
+ * next call).  Returns 0; -EALREADY, it was started; -ECHILD, another process
  * created it; -EINVAL, p is NULL.
  */
 int sysvmp_process_set_daemon(struct sysvmp_process *p, int daemon);
@@ -283,8 +286,8 @@ int sysvmp_process_daemon(const struct sysvmp_process *p);
  * A descriptor (a pidfd) that poll(2) finds readable when the child, or the
  * parent, has ended.  Ours: never close it; gone after destroy and exec.
  * -ESRCH, it was not started; -ECHILD, neither child nor parent; -ENOSYS,
- * there is none: Linux before 5.3, or no descriptor was left at its start;
- * -EINVAL, p is NULL.
+ * there is none (Linux before 5.3); -ENOSPC, no descriptor was left at its
+ * start; -EINVAL, p is NULL.
  */
 int sysvmp_process_sentinel(const struct sysvmp_process *p);
 
@@ -312,7 +315,8 @@ struct sysvmp_process *sysvmp_current_process(void);
 
 /*
  * The process that started this one, which may be joined; NULL in the main
- * program.  Borrowed: never destroy it.
+ * program, and in a child of the program's own fork().  Borrowed: never
+ * destroy it.
  */
 struct sysvmp_process *sysvmp_parent_process(void);
 
@@ -454,6 +458,63 @@ int sysvmp_semaphore_value(const struct sysvmp_semaphore *s);
  */
 void sysvmp_semaphore_destroy(struct sysvmp_semaphore *s);
 
+/* Condition */
+
+/*
+ * Makes a condition with that lock, which is the caller's as before and must
+ * outlive it; with NULL, with an RLock of its own.  Returns 0; -EBADF, the
+ * lock is older than this process's sysvmp_leave(); or a creation code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_condition_create(struct sysvmp_condition **out,
+    struct sysvmp_lock *lock_or_null);
+SYSVMP_MUST_CHECK int sysvmp_condition_create_rlock(
+    struct sysvmp_condition **out, struct sysvmp_rlock *lock);
+
+/* Its lock's acquire and release. */
+SYSVMP_MUST_CHECK int sysvmp_condition_acquire(struct sysvmp_condition *c,
+    int timeout_ms);
+int sysvmp_condition_release(struct sysvmp_condition *c);
+
+/*
+ * Releases the lock, which the caller holds, an RLock as often as it was
+ * taken; waits until it is notified; and takes the lock again as it was,
+ * however long that takes and whatever the result.  Returns
+ *   0                  it was notified
+ *   SYSVMP_OWNER_DEAD  the lock is held, but a holder ended with it: as
+ *                      sysvmp_lock_acquire(); whether notified or not, as one
+ *                      of those who wait is woken to be told
+ *   -EPERM             the caller does not hold the lock; nothing was done
+ *   -EIDRM, -EACCES    there is nothing to wait at; the lock is not held
+ *   or a waiting code; or another common code: nothing was done.
+ * Look at what is waited for in a loop, or use wait_for: a notification that
+ * a dead process was in the middle of passing on may come twice.
+ */
+SYSVMP_MUST_CHECK int sysvmp_condition_wait(struct sysvmp_condition *c,
+    int timeout_ms);
+
+/*
+ * Waits until pred(arg), called with the lock held, is not 0; within one
+ * deadline.  Returns 0, it is so; else as sysvmp_condition_wait(), of which
+ * SYSVMP_OWNER_DEAD is answered before pred is asked.
+ */
+SYSVMP_MUST_CHECK int sysvmp_condition_wait_for(struct sysvmp_condition *c,
+    int (*pred)(void *), void *arg, int timeout_ms);
+
+/*
+ * Wakes n of those that wait, the longest waiting first, or all that there
+ * are.  It waits for nobody's answer.  A notification of one that dies before
+ * its wait has returned goes to another.  Returns 0, also when nobody waits;
+ * -EPERM, the caller does not hold the lock; or a common code.
+ */
+int sysvmp_condition_notify(struct sysvmp_condition *c, unsigned n);
+int sysvmp_condition_notify_all(struct sysvmp_condition *c);
+
+/*
+ * Frees this process's handle, and that of its own lock; the condition goes
+ * with the last.  No thread may be in a call on it.  NULL does nothing.
+ */
+void sysvmp_condition_destroy(struct sysvmp_condition *c);
+
 /* Event */
 
 /* Makes an event that is not set.  Returns 0, or a creation code. */
@@ -478,6 +539,51 @@ SYSVMP_MUST_CHECK int sysvmp_event_wait(struct sysvmp_event *e,
  * in a call on it.  NULL does nothing.
  */
 void sysvmp_event_destroy(struct sysvmp_event *e);
+
+/* Barrier */
+
+/*
+ * Makes a barrier for so many parties, 1 to INT_MAX.  Each time that all have
+ * come, one of them runs action(arg), unless it is NULL, before they go on; a
+ * result that is not 0 breaks the barrier.  It is called in whatever process
+ * comes last.  Returns 0, or a creation code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_barrier_create(struct sysvmp_barrier **out,
+    unsigned parties, int (*action)(void *), void *arg);
+
+/*
+ * Waits until all parties have come.  A wait that times out or is interrupted
+ * breaks the barrier, as does the death of a process that waits, at once.
+ * Returns
+ *   0 to parties - 1       all have come: to each of them another number
+ *   -EAGAIN, -ETIMEDOUT    not all have come in time, and now it is broken
+ *   -EINTR                 asked for by sysvmp_set_interrupt()'s function;
+ *                          now it is broken
+ *   -ECANCELED             it is broken, was broken or reset meanwhile, or the
+ *                          action failed
+ *   or a common code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_barrier_wait(struct sysvmp_barrier *b,
+    int timeout_ms);
+
+/*
+ * reset: as new; abort: broken, until a reset.  Who waits is told -ECANCELED.
+ * Both 0, or a common code.
+ */
+int sysvmp_barrier_reset(struct sysvmp_barrier *b);
+int sysvmp_barrier_abort(struct sysvmp_barrier *b);
+
+/* How many it is for; how many wait now; whether it is broken: 1 or 0.  Or a
+ * common code. */
+int sysvmp_barrier_parties(const struct sysvmp_barrier *b);
+int sysvmp_barrier_n_waiting(const struct sysvmp_barrier *b);
+int sysvmp_barrier_broken(const struct sysvmp_barrier *b);
+
+/*
+ * Frees this process's handle; the barrier goes with the last.  No thread may
+ * be in a call on it.  NULL does nothing.
+ */
+void sysvmp_barrier_destroy(struct sysvmp_barrier *b);
 
 /* Queue */
 
@@ -787,6 +893,24 @@ struct sysvmp_waitable {
  */
 SYSVMP_MUST_CHECK int sysvmp_wait(struct sysvmp_waitable *list, size_t n,
     int timeout_ms);
+
+/* Shared memory */
+
+/*
+ * So many bytes that all processes of the program share, zero, aligned to 16:
+ * at the same address in all of them, whoever made it and whenever, before
+ * their fork or after.  They are freed by any of them, or with the program's
+ * last process; a process's end alone frees nothing, and sysvmp_leave() takes
+ * them out of the reach of who leaves.  What guards them against others is up
+ * to the caller: a lock.  Of 0 bytes it is a pointer that can be freed.  NULL
+ * when there is no room, or some process was stopped for a second in the middle
+ * of this; sysvmp_last_error() has more.
+ */
+SYSVMP_MUST_CHECK void *sysvmp_shared_alloc(size_t size);
+
+/* Frees it for all.  NULL does nothing; nor does what was not allocated so, or
+ * is free already, but the log is told. */
+void sysvmp_shared_free(void *memory);
 
 #if defined(__GNUC__) || defined(__clang__)
 #    pragma GCC visibility pop

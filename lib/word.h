@@ -73,12 +73,11 @@ word_try(struct word *word)
 }
 
 static inline int
-word_acquire(struct word *word, int timeout_ms)
+word_acquire(struct word *word, struct deadline deadline)
 {
     int result = word_try(word);
 
-    return LIKELY(result >= 0)
-        ? result : word_acquire_slow(word, DEADLINE(timeout_ms));
+    return LIKELY(result >= 0) ? result : word_acquire_slow(word, deadline);
 }
 
 static inline int

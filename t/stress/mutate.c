@@ -49,6 +49,7 @@ enum {
     LARGE = 100000,
     ITEMS = 4,
     UNITS = 64, /* of the heap: the first ones, which are in use */
+    SHARED = 8,
     CHANNELS = 6
 };
 
@@ -66,6 +67,7 @@ static struct board {
     const char *_Atomic under[2];
     _Atomic int waits[2];
     _Atomic int stuck; /* so many did, for ever */
+    char *_Atomic block[SHARED]; /* of shared memory */
     char what[EACH + 2][120];
 } *board;
 
@@ -336,6 +338,30 @@ use_joinable(void)
     CALL(sysvmp_queue_join(q, ms), 0, ms);
 }
 
+/* What one process allocates, the other may free; or none of ours, or what is
+ * free already. */
+static void
+use_shared(void)
+{
+    static char *mine;
+    size_t size = 1 + chance(&chances, chance(&chances, 4) ? 3000 : LARGE);
+    unsigned i = chance(&chances, SHARED);
+    char *p, *old;
+    int64_t start = now_ns();
+
+    begin_call("shared_alloc", 1);
+    p = sysvmp_shared_alloc(size);
+    end_call();
+    (void)answered("shared_alloc", p ? 0 : -ENOMEM, 0, start, 0);
+    if (p)
+        memset(p, 'x', size);
+    old = atomic_exchange(&board->block[i], p);
+    if (chance(&chances, 4) == 0 && mine)
+        old = mine + chance(&chances, 2) * chance(&chances, LARGE);
+    mine = p;
+    WAIT_VOID(sysvmp_shared_free(old));
+}
+
 /* What poll(2) says may be wrong, but there is nobody it kills. */
 static void
 use_told(void)
@@ -367,7 +393,7 @@ make_more(void)
 static void
 use(void)
 {
-    switch (chance(&chances, 10)) {
+    switch (chance(&chances, 12)) {
     case 0:
         use_locks();
         break;
@@ -391,6 +417,10 @@ use(void)
         use_joinable();
         break;
     case 8:
+    case 9:
+        use_shared();
+        break;
+    case 10:
         use_told();
         break;
     default:
@@ -694,6 +724,8 @@ one_round(unsigned seed)
     atomic_store(&board->over, 0);
     board->round_seed = seed;
     board->overwritten = 0;
+    for (int i = 0; i < SHARED; i++)
+        atomic_store(&board->block[i], NULL);
     board->at = 0;
     for (int i = 0; i < 2; i++) {
         atomic_store(&board->under[i], "nothing");
