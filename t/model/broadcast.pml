@@ -17,7 +17,7 @@
    Sizes:
      -DWAITERS=n -DSETTERS=n -DTHREADS=n  processes; threads of a setter
      -DROUNDS=n        sets of a setting thread    -DKILLS=n  -DSTOPS=n
-     -DTIMEOUTS        waiters may run out of time
+     -DTIMEOUTS        waiter 0 may run out of time
      -DSTAYS_SET       it is not cleared
      -DTURN=n -DSIDE=n where they begin
      -DSIDE_HALF=n     half of what fits there (16,384)
@@ -175,7 +175,7 @@ see:   skip;
        :: atomic { side != d -> asleep[p] = 0; in_semop-- }
 #endif
 #ifdef TIMEOUTS
-       :: atomic { asleep[p] = 0; in_semop-- }; break
+       :: atomic { p == 0 -> asleep[p] = 0; in_semop-- }; break
 #endif
        fi;
 #ifdef ANNOUNCE_LATE
