@@ -1,8 +1,8 @@
 /* dying.pml - the end of file, for who waits for any of several objects: the
    holders of an end are counted in one set of semaphores, and the bell that
-   tells of a death is in another (lib/watch.c: watch_dying; lib/wait.c:
-   mark_and_note_all; lib/member.c: seat_free; lib/leave.c: leave; lib/pipe.c:
-   drop_ends).
+   tells of a death is in another (lib/watch.c: watch_now; lib/wait.c: look;
+   lib/channel-receive.c: channel_look; lib/channel.c: channel_drop;
+   lib/member.c: seat_free; lib/leave.c: leave).
 
    What is modelled.  A process has the one seat of a tiny arena and the one
    writing end of a pipe whose semaphores are in another block than the home
@@ -10,11 +10,13 @@
    every step; the kernel then undoes set by set, in either order.  Another
    wants the seat: it takes it when its bit in the home block is down, and in
    the other block, too; then it joins that block; it may be killed as well.  A
-   watcher sees side and turn of its lane, in the home block; looks whether
-   anybody is dying, whose bit is up in that block and down in the home block,
-   in two looks; marks, and looks whether a writer is left; and sleeps, but when
-   somebody is dying not for long.  What is checked: in the end it does not
-   sleep without a writer.
+   watcher has looked once before.  It sees side and turn of its lane, in the
+   home block, and marks; it reads how many ends were dropped, and the side; if
+   that is another one than before, it looks whether anybody is dying, whose bit
+   is up in that block and down in the home block, in two looks; then it looks
+   whether a writer is left, unless it knows that since the last drop and the
+   last death; and sleeps, but when somebody is dying not for long.  What is
+   checked: in the end it does not sleep without a writer.
 
    -DCOMERS=n        who want the seat          -DKILLS=n
    -DLEAVES          the writer may call sysvmp_leave()
@@ -22,7 +24,10 @@
    Mutants (each must fail):
      -DNO_LOOK         the watcher does not look for the dying
      -DLOOK_LATE       it does so after its look for writers
-     -DLOOK_EARLY      it does so before it sees the side
+     -DLOOK_EARLY      it does so before it reads the side
+     -DNOW_EARLY       drops and side are read before it marks
+     -DDROPS_EARLY     a drop is counted before it is done
+     -DDROPS_LATE      it is counted after who watches was told
      -DUSED_ONLY       the dying are those whose seat is in use, not those
                        that have said that they end
      -DSEAT_REUSED     a seat is taken when its bit in the home block is down
@@ -50,6 +55,7 @@ byte block = 1, writers = 1;
 /* In shared memory */
 byte state = USED;
 bool marked = 0;
+byte drops = 0;
 
 byte kills = KILLS;
 byte doom[PROCS];
@@ -68,8 +74,17 @@ inline fire() {
 }
 
 inline drop() {
+#ifdef DROPS_EARLY
+  drops++;
+#endif
   atomic { writers = writers - writes[p]; writes[p] = 0 };
+#if !defined(DROPS_EARLY) && !defined(DROPS_LATE)
+  drops++;
+#endif
   fire()
+#ifdef DROPS_LATE
+  ; drops++
+#endif
 }
 
 inline lower_bits() {
@@ -161,6 +176,9 @@ proctype undo(byte p) {
 }
 
 inline look_for_dying() {
+#ifdef NO_LOOK
+  skip
+#else
   up = block > 0;
 #ifdef USED_ONLY
   unsure = up && home == 0 && state == USED;
@@ -168,33 +186,61 @@ inline look_for_dying() {
   unsure = up && home == 0;
 #endif
   up = 0
+#endif
+}
+
+/* watch_now() */
+inline now() {
+  now_drops = drops;
+#ifdef LOOK_EARLY
+  look_for_dying();
+#endif
+  now_side = side;
+#if !defined(LOOK_EARLY) && !defined(LOOK_LATE)
+  unsure = 0;
+  if :: now_side != calm -> look_for_dying() :: else fi;
+#endif
+  if :: !unsure -> calm = now_side :: else fi
+}
+
+/* channel_look() */
+inline look() {
+  if
+  :: !unsure && held_drops == now_drops && held_side == now_side
+  :: else ->
+     if :: writers == 0 -> goto leave :: else fi;
+     if :: !unsure -> d_step { held_drops = now_drops; held_side = now_side } :: else fi
+  fi;
+#ifdef LOOK_LATE
+  look_for_dying()
+#endif
 }
 
 proctype watcher() {
-  byte d, t;
+  byte d, t, now_drops, now_side;
+  byte calm = 255, held_drops = 255, held_side = 255;
   bool up = 0, unsure = 0;
+  now();
+  look();
   do
-  :: skip;
-#ifdef LOOK_EARLY
-     look_for_dying();
-#endif
-     d = side;
+  :: d = side;
      t = turn;
-#if !defined(NO_LOOK) && !defined(LOOK_LATE) && !defined(LOOK_EARLY)
-     look_for_dying();
+#ifdef NOW_EARLY
+     now();
 #endif
      if :: !marked -> marked = 1 :: else fi;
-     if :: writers == 0 -> break :: else fi;
-#ifdef LOOK_LATE
-     look_for_dying();
+#ifndef NOW_EARLY
+     now();
 #endif
+     look();
      if
      :: unsure -> skip                  /* for 100 us */
      :: else ->
         asleep = 1;
         atomic { turn > t || side != d -> asleep = 0 }
      fi
-  od
+  od;
+leave: skip
 }
 
 proctype killer() {
