@@ -33,11 +33,14 @@ struct record {
     /* Tag of this use in the high half, then whether the code is noted, then
      * the code: one word, so a child of a former use can't write here. */
     _Atomic uint64_t note;
+    /* Owner id of the child, once it is a member; by the child. */
+    _Atomic uint64_t child;
 };
 
 #define RECORDS_FIRST 32
 
-#define HEAP_BINS 32
+#define HEAP_BINS    32
+#define SLAB_CLASSES 12
 
 /* The heap's; under its lock. */
 struct heap_words {
@@ -48,9 +51,23 @@ struct heap_words {
     /* How much of that is kept: heap.c. */
     _Atomic uint32_t keep, cooled, idle, gives;
     _Atomic uint32_t used; /* units */
-    uint32_t reserved;
+    _Atomic uint32_t slabs_stale; /* the lists are to be made anew; by anybody,
+                                   * cleared under the lock */
     _Atomic uint32_t bins[HEAP_BINS]; /* first free run, plus one, of 2^i
                                        * units to 2^(i+1) - 1 */
+    _Atomic uint32_t slabs[SLAB_CLASSES]; /* first with room, plus one */
+};
+
+#define WATCH_LANES 4
+#define WATCH_RING  64
+
+/* Of a lane: watch.c. */
+struct watch_words {
+    _Alignas(64) _Atomic uint32_t sleepers;
+    _Atomic uint32_t fired; /* so many objects, by those who change them */
+    /* The last of them: that number in the high half, and then the entry's,
+     * plus one. */
+    _Atomic uint64_t ring[WATCH_RING];
 };
 
 /* The first bytes of the segment. */
@@ -85,11 +102,14 @@ struct arena_head {
     _Atomic uint32_t objects_high;
     _Atomic uint32_t objects_holes; /* some below that may be free: a hint */
     _Atomic uint32_t objects_next; /* where to look for a free entry: a hint */
+    /* By who gives an end of a channel up while it lives. */
+    _Atomic uint32_t drops;
     /* By whoever makes a process record; no two tags are alike for long. */
     _Atomic uint32_t record_tag;
     struct heap_words heap_words;
     /* Taken before those of the table: a child has this page already. */
     struct record records_first[RECORDS_FIRST];
+    struct watch_words watch[WATCH_LANES];
 };
 
 /* This process's view of an arena. */
@@ -103,6 +123,7 @@ struct arena {
     int64_t forked;  /* when we last forked, in seconds since 1970 */
     bool left;       /* by sysvmp_leave or exit */
     int not_entered; /* why this child could not become a member, or 0 */
+    _Atomic uint64_t calm; /* of watch_now() */
     struct word heap_lock;
 };
 

@@ -175,14 +175,49 @@ block_join(struct arena *arena, uint32_t i)
     return error;
 }
 
+/* A block, once made, stays; so the first that is not there ends them. */
+uint32_t
+block_count(const struct arena *arena)
+{
+    uint32_t i = 0;
+
+    while (i < arena->head->blocks.count &&
+        shm_load(&block_at(arena, i)->state) == BLOCK_LIVE)
+        i++;
+    return i;
+}
+
+bool
+block_seat_used(const struct arena *arena, uint32_t seat)
+{
+    uint32_t blocks = block_count(arena);
+
+    for (uint32_t i = 1; i < blocks; i++) {
+        int value =
+            sysv_sem_value(block_semaphores(arena, i), alive_semaphore(seat));
+
+        if (value >= 0 && (value & alive_bit(seat)) != 0)
+            return true;
+    }
+    return false;
+}
+
 void
 block_drain(int semaphores, int semaphore)
 {
     int value = sysv_sem_value(semaphores, semaphore);
     struct sembuf lower = sem_operation(semaphore, -(value - 1), IPC_NOWAIT);
 
-    if (value >= 16384)
+    if (value >= TURNS)
         (void) sysv_semop(semaphores, &lower, 1);
+}
+
+void
+block_lower(int semaphores, int side)
+{
+    struct sembuf lower = sem_operation(side, -TURNS, IPC_NOWAIT);
+
+    (void) sysv_semop(semaphores, &lower, 1); /* EAGAIN: it is low */
 }
 
 void

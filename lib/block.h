@@ -24,8 +24,13 @@ enum {
     BLOCK_GATES = BLOCK_COUNTERS + BLOCK_SLOT_COUNT,
     BLOCK_MEMBERS = BLOCK_GATES + BLOCK_SLOT_COUNT, /* how many, in block 0 */
     BLOCK_HEAP, /* the gate of the heap's lock, in block 0 */
-    BLOCK_SEMAPHORES
+    BLOCK_WATCH, /* the lanes of watch.c, in block 0: turns, and sides */
+    BLOCK_SIDES = BLOCK_WATCH + WATCH_LANES,
+    BLOCK_SEMAPHORES = BLOCK_SIDES + WATCH_LANES
 };
+
+/* A gate is drained, a turn or side lowered, at so many: half of what fits. */
+#define TURNS 16384
 
 enum { BLOCK_EMPTY, BLOCK_INTENT, BLOCK_LIVE };
 
@@ -57,8 +62,14 @@ int block_join(struct arena *arena, uint32_t i);
  * fit.  One token stays, for whoever sleeps.
  */
 void block_drain(int semaphores, int semaphore);
+/* The same for the side of a broadcast, whose value is compared. */
+void block_lower(int semaphores, int side);
 /* Lowers it; by leave.c alone. */
 void block_leave(struct arena *arena, uint32_t i);
+/* How many there are. */
+uint32_t block_count(const struct arena *arena);
+/* Is that seat's alive bit up in any block but the first? */
+bool block_seat_used(const struct arena *arena, uint32_t seat);
 bool block_joined(uint32_t i);
 
 static inline int

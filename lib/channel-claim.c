@@ -23,14 +23,14 @@ tell_finished(struct channel *channel)
     if (claim_unfinished(&channel->words->list) != 0)
         return;
     gate_wake(&channel->join);
-    gate_wake(&channel->receive); /* it may be the end of file */
+    channel_tell(channel); /* it may be the end of file */
 }
 
 void
 channel_mend(struct channel *channel, struct list_view *view)
 {
     claim_mend(&channel->list, view);
-    gate_wake(&channel->receive);
+    channel_tell(channel);
     tell_finished(channel);
 }
 
@@ -39,7 +39,7 @@ channel_reap(struct channel *channel, struct list_view *view)
 {
     if (channel_claimed_by_others(channel) &&
         claim_reap(&channel->list, view) > 0)
-        gate_wake(&channel->receive);
+        channel_tell(channel);
 }
 
 void
@@ -97,7 +97,7 @@ channel_end_claim(struct channel *channel, uint32_t unit, bool done)
     if (error < 0)
         return error;
     if (!done)
-        gate_wake(&channel->receive);
+        channel_tell(channel);
     tell_finished(channel);
     return 0;
 }
@@ -117,7 +117,7 @@ channel_give_up_claims(struct channel *channel)
     }
     claims->end = &claims->first;
     own_store(&claims->n, 0);
-    gate_wake(&channel->receive);
+    channel_tell(channel);
 }
 
 /*

@@ -306,6 +306,8 @@ try_list(struct receiving *receiving)
     }
     if (error == -EAGAIN)
         error = take_some(receiving, &view, &off);
+    if (UNLIKELY(receiving->channel->beacon.made) && view.count == 0)
+        (void) beacon_darken(&receiving->channel->beacon);
     list_leave(list);
     return error == 0 ? finish_block(receiving, &view, &off) : error;
 }
@@ -407,6 +409,42 @@ no_writer(const struct channel *channel)
         channel->writers);
 }
 
+static bool
+committed(const void *context)
+{
+    const struct channel *channel = context;
+
+    return word_owner(&channel->list.lock) == 0;
+}
+
+/*
+ * Nothing there, but the beacon may shine: a sender is about to commit, or was
+ * killed before, or a receiver after.  The lock tells which; but the sender who
+ * has just woken us has it for an instant, or is where we run, and to sleep for
+ * it would cost four times as much as the message.  1: there is something; 0;
+ * -EPIPE: it has hung up; -EINPROGRESS; or a code.
+ */
+static int
+look_for_light(struct receiving *receiving)
+{
+    struct channel *channel = receiving->channel;
+    struct deadline soon = DEADLINE(SYSVMP_FOREVER); /* spins are short */
+    struct list_view view;
+    int error;
+
+    if (!committed(channel))
+        (void) spin_wait(&channel->light_spin, &soon, committed, channel);
+    error = list_enter(&channel->list, &receiving->deadline, &view);
+    if (error < 0)
+        return channel_unlucky(error);
+    if (view.count == 0)
+        error = beacon_darken(&channel->beacon);
+    list_leave(&channel->list);
+    if (view.count > 0)
+        return 1;
+    return channel->tells_eof ? error : 0;
+}
+
 /* Nothing there: the end of file, a closed handle, or just nothing yet. */
 static ssize_t
 nothing(struct receiving *receiving,
@@ -418,6 +456,13 @@ nothing(struct receiving *receiving,
 
     if (own_load(&channel->handle->closed))
         return -EBADF;
+    if (UNLIKELY(channel->beacon.made)) {
+        seen = look_for_light(receiving);
+        if (seen == 1)
+            seen = again(receiving);
+        if (seen != 0 && seen != -EAGAIN)
+            return seen;
+    }
     nobody = no_writer(channel);
     if (nobody != 1)
         return nobody == 0 ? -EAGAIN : nobody;
@@ -488,7 +533,7 @@ promised(const void *context)
 
 typedef ssize_t look_fn(void *context, bool woken);
 
-static ssize_t
+INLINE ssize_t
 wait_for(struct receiving *receiving, look_fn *fn)
 {
     struct channel *channel = receiving->channel;
@@ -513,6 +558,24 @@ wait_for(struct receiving *receiving, look_fn *fn)
     return result;
 }
 
+/* A close by another thread takes the beacon away when we are out. */
+static bool
+go_in(const struct channel *channel)
+{
+    bool counted = UNLIKELY(channel->beacon.made) && !only_thread();
+
+    if (counted)
+        own_add(&channel->handle->receivers, 1);
+    return counted;
+}
+
+static void
+go_out(const struct channel *channel, bool counted)
+{
+    if (UNLIKELY(counted))
+        own_sub(&channel->handle->receivers, 1);
+}
+
 static int
 usable(const struct channel *channel)
 {
@@ -534,9 +597,8 @@ unprepare(struct receiving *receiving)
     receiving->block = receiving->items == NULL ? receiving->claimed : NONE;
 }
 
-/* 0: there are some; or a code. */
-static int
-receive(struct receiving *receiving)
+INLINE int
+receive_inside(struct receiving *receiving)
 {
     struct channel *channel = receiving->channel;
     ssize_t result = usable(channel);
@@ -555,6 +617,17 @@ receive(struct receiving *receiving)
     if (channel->claims != NULL)
         unprepare(receiving);
     return result < 0 ? (int) result : 0;
+}
+
+/* 0: there are some; or a code. */
+INLINE int
+receive(struct receiving *receiving)
+{
+    bool counted = go_in(receiving->channel);
+    int error = receive_inside(receiving);
+
+    go_out(receiving->channel, counted);
+    return error;
 }
 
 ssize_t
@@ -600,15 +673,35 @@ channel_poll(struct channel *channel, int timeout_ms)
 {
     struct receiving receiving = { .channel = channel,
         .deadline = DEADLINE(timeout_ms) };
+    bool counted = go_in(channel);
     ssize_t result = usable(channel);
 
     if (result == 0)
         result = wait_for(&receiving, peek);
+    go_out(channel, counted);
     if (result == -EPIPE)
         return 1;
     if (result == -EAGAIN || result == -ETIMEDOUT)
         return 0;
     return (int) result;
+}
+
+int
+channel_look(struct channel *channel, uint64_t now)
+{
+    struct receiving receiving = { .channel = channel,
+        .deadline = DEADLINE(SYSVMP_NOWAIT) };
+    bool counted = go_in(channel);
+    ssize_t result = usable(channel);
+    bool known = result == 0 && now != 0 &&
+        own_peek(&channel->held_at) == now && hint_empty(channel);
+
+    if (result == 0)
+        result = known ? -EAGAIN : peek(&receiving, false);
+    go_out(channel, counted);
+    if (result == -EAGAIN && !known)
+        own_poke(&channel->held_at, now);
+    return result == -EAGAIN ? 0 : result == -EINPROGRESS ? (int) result : 1;
 }
 
 /* Length of the first in the kernel's queue. */
@@ -657,12 +750,13 @@ channel_next_len(struct channel *channel)
 {
     struct receiving receiving = { .channel = channel,
         .deadline = DEADLINE(SYSVMP_NOWAIT) };
+    bool counted = go_in(channel);
     ssize_t length = usable(channel);
 
-    if (length < 0)
-        return length;
-    length = try_next(&receiving);
+    if (length == 0)
+        length = try_next(&receiving);
     if (length == -EAGAIN)
         length = nothing(&receiving, try_next);
+    go_out(channel, counted);
     return length == -EINPROGRESS ? -EAGAIN : length;
 }

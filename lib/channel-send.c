@@ -223,26 +223,43 @@ link_block(struct sending *sending, struct list_view *view, uint32_t most)
     sending->done += n;
 }
 
+/* Into an empty list: who waits by poll(2) is told before there is something,
+ * as we may be killed in between; but not before it is sure to come. */
+static int
+light(const struct sending *sending, const struct list_view *view)
+{
+    const struct channel *channel = sending->channel;
+
+    if (LIKELY(!channel->beacon.made) || view->count > 0)
+        return 0;
+    if (sending->block == NONE && !list_has_room(&channel->list, view,
+            sending->items[sending->done].len))
+        return -ENOBUFS;
+    return beacon_light(&channel->beacon);
+}
+
 /* Under the lock: 0, some are in; -EAGAIN: no room; -ENOBUFS: it takes a
- * block. */
+ * block; or a code of the beacon's. */
 static int
 append(struct sending *sending, struct list_view *view)
 {
-    uint32_t most = room(sending->channel, view);
+    struct channel *channel = sending->channel;
+    uint32_t most = room(channel, view);
     size_t left = sending->n - sending->done, n;
+    int error = most == 0 ? -EAGAIN : light(sending, view);
 
-    if (most == 0)
-        return -EAGAIN;
+    if (error < 0)
+        return error;
     if (sending->block != NONE) {
         link_block(sending, view, most);
     } else {
-        n = list_append(&sending->channel->list, view,
+        n = list_append(&channel->list, view,
             &sending->items[sending->done], left < most ? left : most);
         if (n == 0)
             return -ENOBUFS;
         sending->done += n;
     }
-    list_commit(&sending->channel->list, view);
+    list_commit(&channel->list, view);
     return 0;
 }
 
@@ -306,7 +323,7 @@ try_send(struct sending *sending)
         error = try_kernel(channel, sending->items);
     if (LIKELY(error == 0)) {
         sending->done = 1;
-        gate_wake(&channel->receive);
+        channel_tell(channel);
     }
     if (error != -EAGAIN)
         return error;
@@ -314,7 +331,7 @@ try_send(struct sending *sending)
         error = try_list(sending);
         if (error < 0)
             return error;
-        gate_wake(&channel->receive);
+        channel_tell(channel);
     }
     return 0;
 }

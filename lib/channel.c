@@ -67,6 +67,7 @@ channel_open(struct channel *channel, struct handle *handle,
 
     channel->handle = handle;
     channel->words = &place->object->channel;
+    channel->index = place->index;
     channel->queue = place->queue;
     channel->semaphores = place->semaphores;
     channel->readers = place->counter + CHANNEL_READERS;
@@ -80,9 +81,22 @@ channel_open(struct channel *channel, struct handle *handle,
     list_open(&channel->list, handle->arena, place);
     channel->limit = limit;
     channel->bytes_max = bytes_max;
-    channel->listed =
-        channel->claims != NULL || (limit > 0 && bytes_max == 0);
+    /* What the kernel's queue has can't be told by a descriptor, too, in one
+     * step that a death leaves whole. */
+    channel->listed = channel->claims != NULL || channel->beacon.made ||
+        (limit > 0 && bytes_max == 0);
     return largest_payload(place->queue, &channel->largest);
+}
+
+void
+channel_drop(struct channel *channel, struct holding *h, int reference,
+    const struct gate *gate)
+{
+    const struct arena *arena = channel->handle->arena;
+
+    handle_drop(h, reference, gate->semaphore);
+    shm_add(&arena->head->drops, 1);
+    watch_fire(arena, &channel->words->watched, channel->index);
 }
 
 /*

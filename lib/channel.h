@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "beacon.h"
 #include "claim.h"
 #include "deadline.h"
 #include "gate.h"
@@ -16,6 +17,7 @@
 #include "list.h"
 #include "message.h"
 #include "spin.h"
+#include "watch.h"
 
 /* The semaphores of a channel, from its first counter and its first gate. */
 enum { CHANNEL_READERS, CHANNEL_WRITERS, CHANNEL_REFERENCES };
@@ -32,6 +34,7 @@ enum {
 struct channel {
     struct handle *handle; /* that it belongs to */
     struct channel_words *words;
+    uint32_t index; /* of its entry */
     int queue;
     int semaphores;
     int readers; /* semaphores that count the holders of either end */
@@ -49,7 +52,10 @@ struct channel {
     bool tells_eof;   /* receive: when empty and nobody can send any more */
     _Atomic bool broken; /* a malformed message came */
     _Atomic bool no_sends; /* closed for sending, while receives go on */
+    _Atomic uint64_t held_at; /* watch_now(), when somebody could still send */
     _Atomic uint32_t seen_sent; /* what we last read: it can only be more */
+    struct beacon beacon; /* with SYSVMP_FILENO; and while who lit it commits: */
+    struct spin light_spin;
     struct spin receive_spin;
     struct spin send_spin;
 };
@@ -88,6 +94,12 @@ int channel_receive_block(struct channel *channel, uint32_t *unit,
     size_t *len, int timeout_ms);
 /* 1: a receive would not wait (also at end of file); 0; or a code. */
 int channel_poll(struct channel *channel, int timeout_ms);
+/* The same at once: 1, also where it would answer a code; 0; -EINPROGRESS: look
+ * again soon.  now: watch_now(), or 0. */
+int channel_look(struct channel *channel, uint64_t now);
+/* Gives up an end that this process holds, and tells who waits at that gate. */
+void channel_drop(struct channel *channel, struct holding *h, int reference,
+    const struct gate *gate);
 /* Length of the first message; -EAGAIN: there is none; -EPIPE: nor will be. */
 ssize_t channel_next_len(struct channel *channel);
 /*
@@ -100,6 +112,15 @@ int channel_end_claim(struct channel *channel, uint32_t unit, bool done);
 void channel_give_up_claims(struct channel *channel);
 /* Waits until nothing is unfinished. */
 int channel_join(struct channel *channel, int timeout_ms);
+/* After a change that who receives waits for. */
+static inline void
+channel_tell(struct channel *channel)
+{
+    gate_wake(&channel->receive);
+    watch_fire(channel->handle->arena, &channel->words->watched,
+        channel->index);
+}
+
 /* What this process has none of may come back. */
 static inline bool
 channel_may_come_back(const struct channel *channel)

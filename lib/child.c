@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -49,17 +51,18 @@ sysvmp_current_process(void)
     return inherited;
 }
 
-/* A pidfd of our parent, as long as it is that. */
+/* A pidfd of our parent; when it has ended, what is readable for ever. */
 static int
 parent_pidfd(pid_t pid)
 {
-    int fd = getppid() == pid ? process_pidfd(pid) : -ESRCH;
+    int fd = process_pidfd(pid);
 
-    if (fd >= 0 && getppid() != pid) { /* it ended: this may be another */
+    if (getppid() == pid || fd == -ENOSYS)
+        return fd;
+    if (fd >= 0) /* of another, who has the pid now */
         close(fd);
-        return -ESRCH;
-    }
-    return fd;
+    fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
 }
 
 struct sysvmp_process *
@@ -67,9 +70,9 @@ sysvmp_parent_process(void)
 {
     GUARDED;
     static struct sysvmp_process parent = { .pidfd = -1 };
-    const struct sysvmp_process *us = sysvmp_current_process();
+    const struct sysvmp_process *us = self.current_process;
 
-    if (us == &main_process)
+    if (us == NULL) /* nobody of ours has started us */
         return NULL;
     children_lock();
     if (parent.pid != us->creator) {
@@ -105,6 +108,7 @@ void
 child_begin(struct sysvmp_process *p)
 {
     self.current_process = p;
+    record_enter(&p->record);
     if (p->die_with_parent) {
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         if (getppid() != p->creator) /* it was faster */
@@ -120,6 +124,8 @@ no_stdin(void)
     close(STDIN_FILENO);
     null = open("/dev/null", O_RDONLY); /* the lowest that is free */
     (void) null; /* if that fails, reading answers EBADF */
+    if (__fbufsize(stdin) > 0) /* what our parent has read ahead is its own */
+        __fpurge(stdin);
 }
 
 void

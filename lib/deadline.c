@@ -43,7 +43,8 @@ deadline_brief(struct deadline *whole, int64_t ns)
     int64_t left = deadline_left(whole);
 
     return (struct deadline){ .timeout_ms = 1,
-        .at = deadline_now() + (left < ns ? left : ns) };
+        .at = deadline_now() + (left < ns ? left : ns),
+        .deaf = whole->deaf };
 }
 
 int

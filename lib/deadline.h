@@ -12,9 +12,13 @@
 struct deadline {
     int timeout_ms;
     int64_t at; /* monotonic nanoseconds; 0: the clock was not asked yet */
+    bool deaf;  /* the interrupt function is not asked */
 };
 
 #define DEADLINE(timeout) ((struct deadline){ .timeout_ms = (timeout) })
+/* For what must be done, however long it takes. */
+#define DEADLINE_DEAF \
+    ((struct deadline){ .timeout_ms = SYSVMP_FOREVER, .deaf = true })
 
 int64_t deadline_now(void);
 /* Nanoseconds left: INT64_MAX for ever, 0 when passed or never granted. */

@@ -98,6 +98,7 @@ become_member(struct arena *arena)
             shm_store(&member_at(arena, self.seat)->state, MEMBER_LEAVING);
         own_store(&self.me, 0);
         arena->not_entered = error;
+        handle_close_all(arena);
         hooks_log(SYSVMP_LOG_ERROR, "fork: the child can't join: %s",
             sysvmp_strerror(error));
     }

@@ -15,12 +15,13 @@
 #include "sysv.h"
 
 #define BATCH       32 /* many a guide sets kernel.sem's SEMOPM to that */
-#define HOLDING_MAX 11 /* operations of one holding at most */
+#define HOLDING_MAX 13 /* operations of one holding at most */
 
 struct handle *registry;
 
 struct batch {
     int semaphores;
+    uint64_t sides; /* a bit for each counter that is a broadcast's side */
     size_t n;
     struct sembuf operations[BATCH];
 };
@@ -72,6 +73,27 @@ each_alone(const struct batch *batch)
     }
 }
 
+static uint64_t
+side_bit(int counter)
+{
+    return UINT64_C(1) << (counter - BLOCK_COUNTERS);
+}
+
+/* Bells have rung in vain until there is no room for another. */
+static void
+drain(const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        int semaphore = batch->operations[i].sem_num;
+
+        if (semaphore < BLOCK_GATES &&
+            (batch->sides & side_bit(semaphore)) != 0)
+            block_lower(batch->semaphores, semaphore);
+        else
+            block_drain(batch->semaphores, semaphore);
+    }
+}
+
 static int
 batch_flush(struct batch *batch)
 {
@@ -80,13 +102,13 @@ batch_flush(struct batch *batch)
     if (batch->n > 0)
         error = sysv_semop(batch->semaphores, batch->operations, batch->n);
     if (error == -ERANGE) {
-        for (size_t i = 0; i < batch->n; i++)
-            block_drain(batch->semaphores, batch->operations[i].sem_num);
+        drain(batch);
         error = sysv_semop(batch->semaphores, batch->operations, batch->n);
     }
     if (error == -EAGAIN)
         each_alone(batch);
     batch->n = 0;
+    batch->sides = 0;
     return error == -ERANGE ? -ENOSPC : error;
 }
 
@@ -108,13 +130,28 @@ batch_add(struct batch *batch, int semaphore, int value, int flags)
 }
 
 static void
+add_bell(struct batch *batch, int semaphore)
+{
+    if (semaphore < 0)
+        return;
+    batch_add(batch, semaphore, 1, 0);
+    batch_add(batch, semaphore, -1, SEM_UNDO);
+}
+
+static void
+add_side(struct batch *batch, int semaphore)
+{
+    if (semaphore >= 0)
+        batch->sides |= side_bit(semaphore);
+}
+
+static void
 add_hold(struct batch *batch, const struct holding *h)
 {
     for (int i = 0; i < HOLDING_BELLS; i++)
-        if (h->bells[i] >= 0) {
-            batch_add(batch, h->bells[i], 1, 0);
-            batch_add(batch, h->bells[i], -1, SEM_UNDO);
-        }
+        add_bell(batch, h->bells[i]);
+    add_bell(batch, h->side);
+    add_side(batch, h->side);
     for (int i = 0; i < HOLDING_REFERENCES; i++)
         if (h->references[i] >= 0)
             batch_add(batch, h->references[i], 1, SEM_UNDO);
@@ -130,6 +167,19 @@ add_release(struct batch *batch, const struct holding *h)
     for (int i = 0; i < HOLDING_BELLS; i++)
         if (h->bells[i] >= 0)
             batch_add(batch, h->bells[i], 1, SEM_UNDO);
+    if (h->side >= 0)
+        batch_add(batch, h->side, 1, SEM_UNDO);
+    add_side(batch, h->side);
+}
+
+void
+holding_clear(struct holding *h)
+{
+    for (int i = 0; i < HOLDING_REFERENCES; i++)
+        h->references[i] = -1;
+    for (int i = 0; i < HOLDING_BELLS; i++)
+        h->bells[i] = -1;
+    h->side = -1;
 }
 
 int
@@ -160,6 +210,13 @@ handle_drop(struct holding *h, int reference, int gate)
     h->references[reference] = -1;
 }
 
+static void
+close_beacons(const struct handle *handle)
+{
+    for (int i = 0; i < handle->holdings; i++)
+        beacon_close(handle->holding[i].beacon);
+}
+
 void
 handle_release(struct handle *handle)
 {
@@ -175,6 +232,7 @@ handle_release(struct handle *handle)
         add_release(&batch, &handle->holding[i]);
     }
     (void) batch_flush(&batch);
+    close_beacons(handle);
     for (int i = 0; i < handle->holdings; i++)
         object_unref(arena, &handle->holding[i].place);
 }
@@ -182,14 +240,9 @@ handle_release(struct handle *handle)
 void
 handle_forget(struct handle *handle)
 {
-    for (int i = 0; i < handle->holdings; i++) {
-        struct holding *h = &handle->holding[i];
-
-        for (int k = 0; k < HOLDING_REFERENCES; k++)
-            h->references[k] = -1;
-        for (int k = 0; k < HOLDING_BELLS; k++)
-            h->bells[k] = -1;
-    }
+    for (int i = 0; i < handle->holdings; i++)
+        holding_clear(&handle->holding[i]);
+    close_beacons(handle);
 }
 
 static int
@@ -197,9 +250,11 @@ inherit(struct arena *arena, struct handle *handle, struct batch *batch)
 {
     int error = 0;
 
-    if (own_load(&handle->receivers) != 0 || own_load(&handle->senders) != 0) {
+    if (own_load(&handle->receivers) != 0 || own_load(&handle->senders) != 0 ||
+        own_load(&handle->permits) != 0) {
         own_store(&handle->receivers, 0);
         own_store(&handle->senders, 0);
+        own_store(&handle->permits, 0);
     }
     if (handle->arena != arena || own_load(&handle->closed)) {
         /* What we never registered we must not give up, either. */
@@ -247,4 +302,12 @@ handle_abandon_all(struct arena *arena)
             add_release(&batch, &h->holding[i]);
         }
     (void) batch_flush(&batch);
+}
+
+void
+handle_close_all(const struct arena *arena)
+{
+    for (const struct handle *h = registry; h != NULL; h = h->next)
+        if (h->arena == arena)
+            close_beacons(h);
 }

@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 
+#include "beacon.h"
 #include "object.h"
 
 #define HOLDING_REFERENCES 3
@@ -23,7 +24,12 @@ struct holding {
     struct place place;
     int references[HOLDING_REFERENCES]; /* semaphores; -1: none (any more) */
     int bells[HOLDING_BELLS];
+    int side; /* of a broadcast: a bell, too */
+    struct beacon *beacon; /* that goes with it; or NULL */
 };
+
+/* Where nothing is held but what is filled in then. */
+void holding_clear(struct holding *h);
 
 #define HANDLE_HOLDINGS 2
 
@@ -32,8 +38,10 @@ struct handle {
     _Atomic bool closed;
     bool end;       /* of a pipe: can be given */
     unsigned given; /* to so many children that are to be started */
-    _Atomic uint32_t receivers; /* threads of ours asleep in a receive */
+    _Atomic uint32_t receivers; /* threads of ours asleep in a receive, or
+                                 * with a beacon inside one */
     _Atomic uint32_t senders;   /* ... inside a send */
+    _Atomic uint32_t permits;   /* that this process has of a semaphore */
     /* Gives up what is held beside references and bells; or NULL. */
     void (*give_up)(struct handle *handle);
     struct arena *arena;
@@ -62,6 +70,8 @@ int handle_inherit_all(struct arena *arena);
  * every reference and rings every bell. */
 void handle_give_up_all(struct arena *arena);
 void handle_abandon_all(struct arena *arena);
+/* When all is given up: closes the descriptors. */
+void handle_close_all(const struct arena *arena);
 /* In a child: it holds nothing of what this handle held in its parent. */
 void handle_forget(struct handle *handle);
 

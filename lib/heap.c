@@ -8,14 +8,14 @@
  * used, is freed, split or merged by the one store of its length, after all
  * that the new state needs.  The bins and the marks at the end of a free run
  * only save looking for it; who is told that a holder of the lock died makes
- * them anew from the chain.
+ * them anew from the chain, and has the lists of slab.c made anew.
  *
  * What is in the table may be the work of a wild pointer, so each number is
  * checked before it leads anywhere, and no loop is longer than the table.
  */
 #include "internal.h"
 
-#include "barrier.h"
+#include "membarrier.h"
 #include "block.h"
 #include "heap.h"
 #include "pages.h"
@@ -33,8 +33,6 @@
 /* Runs of a bin that are looked at before one of a larger bin is cut. */
 #define TRIES     8
 #define TRIMS_MAX 1000
-/* Who gives a run back waits so long for the lock. */
-#define PATIENCE_MS 100
 
 static struct heap_words *
 words_of(const struct arena *arena)
@@ -66,7 +64,7 @@ heap_open(struct arena *arena)
         .arena = arena,
         .semaphores = arena->home,
         .gate = BLOCK_HEAP,
-        .swift = barrier_join(),
+        .swift = membarrier_join(),
     };
 }
 
@@ -74,10 +72,11 @@ heap_open(struct arena *arena)
  * The bins.
  */
 
+/* Of 0, too, which comes from an entry that somebody has overwritten. */
 static uint32_t
 bin_of(uint32_t units)
 {
-    uint32_t bin = 31u - (uint32_t) __builtin_clz(units);
+    uint32_t bin = 31u - (uint32_t) __builtin_clz(units | 1);
 
     return bin < HEAP_BINS ? bin : HEAP_BINS - 1;
 }
@@ -195,6 +194,7 @@ rebuild(const struct arena *arena)
 
     if (high > heap_units(arena))
         high = heap_units(arena);
+    shm_store(&words->slabs_stale, 1);
     for (int bin = 0; bin < HEAP_BINS; bin++)
         shm_store(&words->bins[bin], 0);
     shm_store(&words->warm, 0);
@@ -411,7 +411,7 @@ int
 heap_take(struct arena *arena, uint64_t bytes, uint32_t spare, bool may_grow,
     struct deadline *deadline, uint32_t *unit, bool *cold)
 {
-    uint64_t units = (bytes + UNIT_SIZE - 1) / UNIT_SIZE;
+    uint64_t units = bytes / UNIT_SIZE + (bytes % UNIT_SIZE != 0);
     int error;
 
     if (units > heap_units(arena))
@@ -502,9 +502,9 @@ too_warm(struct arena *arena, uint32_t i, uint32_t length)
 static void
 cool(struct arena *arena, uint32_t i, uint32_t length)
 {
-    struct deadline patience = DEADLINE(PATIENCE_MS);
+    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
 
-    pages_drop(heap_address(arena, i), (size_t) length * UNIT_SIZE);
+    (void) pages_drop(heap_address(arena, i), (size_t) length * UNIT_SIZE);
     if (heap_lock(arena, &patience) < 0) {
         shm_store(&heap_unit(arena, i)->owner, 0);
         shm_store(&words_of(arena)->unswept, 1);
@@ -521,7 +521,7 @@ cool(struct arena *arena, uint32_t i, uint32_t length)
 void
 heap_give(struct arena *arena, uint32_t unit)
 {
-    struct deadline patience = DEADLINE(PATIENCE_MS);
+    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
     uint32_t length = heap_run(arena, unit);
     bool cold;
 
@@ -564,7 +564,7 @@ take_warm(struct arena *arena, uint32_t *unit)
 void
 heap_trim(struct arena *arena)
 {
-    struct deadline patience = DEADLINE(PATIENCE_MS);
+    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
     uint32_t unit, length;
 
     for (int i = 0; i < TRIMS_MAX; i++) {

@@ -21,15 +21,18 @@ struct unit {
     /* Length of the run in units, shifted by one, and RUN_USED: one store
      * begins and ends it.  Under the heap's lock. */
     _Atomic uint64_t run;
-    /* Of a run in use: an owner id, or what heap_listed() makes; 0: nobody's,
-     * to be freed by the next sweep.  By its owner, and by who holds the lock
-     * of the list that it is in.  Of a free run's last unit: RUN_BACK and the
-     * number of its first. */
+    /* Of a run in use: an owner id, or what heap_listed() or heap_shared()
+     * makes; 0: nobody's, to be freed by the next sweep.  By its owner, and by
+     * who holds the lock of the list that it is in; of what is shared, by who
+     * frees it.  Of a free run's last unit: RUN_BACK and the number of its
+     * first. */
     _Atomic uint64_t owner;
-    /* Of a run in use: the list that it goes to or comes from, or 0.  Of a
-     * free one: how many of its units may have memory. */
+    /* Of a run in use: the list that it goes to or comes from, or 0; of a
+     * slab, its places (slab.c).  Of a free one: how many of its units may
+     * have memory. */
     _Atomic uint64_t tag;
-    /* Of a free run: its neighbours in its bin, plus one. */
+    /* Of a free run: its neighbours in its bin, plus one; of a slab with room,
+     * those in its list. */
     _Atomic uint32_t next, previous;
 };
 
@@ -47,6 +50,22 @@ static inline bool
 heap_is_listed(uint64_t owner)
 {
     return (owner & 1) != 0;
+}
+
+/* The owner of shared memory, which outlives who made it.  kind: 0, the run is
+ * one block; else it is a slab of that class.  No owner id and no list has it:
+ * their generations are not 0. */
+static inline uint64_t
+heap_shared(uint32_t kind)
+{
+    return (uint64_t) kind << 4 | 2;
+}
+
+static inline bool
+heap_is_shared(uint64_t owner)
+{
+    return owner >= heap_shared(0) && owner <= heap_shared(SLAB_CLASSES) &&
+        (owner & 0xf) == 2;
 }
 
 /* Lays the table out behind `end`, in a segment of that size. */

@@ -67,6 +67,13 @@ only_thread(void)
 #define PRINTF_LIKE(format, first) \
     __attribute__((__format__(__printf__, format, first)))
 
+/*
+ * A function that becomes a part of its callers: where the process has slept
+ * or yielded, the CPU no longer knows where to return to, and each return
+ * costs 5 to 10 ns.
+ */
+#define INLINE static inline __attribute__((__always_inline__))
+
 #define LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 

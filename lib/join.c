@@ -19,6 +19,7 @@
 
 #include "error.h"
 #include "hooks.h"
+#include "member.h"
 #include "memory.h"
 #include "process.h"
 
@@ -170,9 +171,8 @@ parent_ended(const struct sysvmp_process *p)
     return getppid() != p->pid;
 }
 
-/* 1: it has ended; 0; or a code. */
-static int
-has_ended(struct sysvmp_process *p)
+int
+process_look(struct sysvmp_process *p)
 {
     bool yes, unstarted;
 
@@ -189,13 +189,22 @@ has_ended(struct sysvmp_process *p)
     return unstarted ? -ESRCH : yes;
 }
 
+bool
+process_rings(const struct sysvmp_process *p)
+{
+    const struct arena *arena = p->record.arena;
+
+    return !process_borrowed(p) && arena != NULL && arena_me(arena) != 0 &&
+        member_dead(arena, arena->home, record_child(&p->record)) == 0;
+}
+
 static int
 join(struct sysvmp_process *p, int timeout_ms)
 {
     struct deadline deadline = DEADLINE(timeout_ms);
 
     for (;;) {
-        int yes = has_ended(p);
+        int yes = process_look(p);
 
         if (yes != 0)
             return yes < 0 ? yes : 0;
@@ -225,7 +234,7 @@ int
 sysvmp_process_is_alive(struct sysvmp_process *p)
 {
     GUARDED;
-    int yes = has_ended(p);
+    int yes = process_look(p);
 
     if (process_valid(p) && process_borrowed(p) && is_us(p))
         return 1;
@@ -238,7 +247,7 @@ int
 sysvmp_process_exitcode(struct sysvmp_process *p, int *code)
 {
     GUARDED;
-    int yes = code == NULL ? -EINVAL : has_ended(p);
+    int yes = code == NULL ? -EINVAL : process_look(p);
 
     if (yes == 1 && (process_borrowed(p) || p->code_lost))
         yes = -ECHILD;
@@ -312,7 +321,7 @@ int
 sysvmp_process_signal(struct sysvmp_process *p, int sig)
 {
     GUARDED;
-    int result = has_ended(p);
+    int result = process_look(p);
 
     if (sig < 0 || sig > SIGRTMAX)
         return error_return(-EINVAL);

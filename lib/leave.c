@@ -15,6 +15,7 @@
 #include "member.h"
 #include "process.h"
 #include "sysv.h"
+#include "watch.h"
 
 #define PATIENCE_MS 1000
 #define NAP_NS      100000
@@ -36,6 +37,7 @@ give_up(struct arena *arena)
     for (uint32_t i = arena->head->blocks.count; i-- > 0;)
         block_leave(arena, i);
     handle_abandon_all(arena);
+    watch_leave(arena);
     shm_store(&arena->head->garbage, 1);
 }
 
@@ -86,6 +88,7 @@ leave(bool at_end)
     own_store(&self.me, 0);
     own_store(&self.leaving, false);
     if (!at_end) { /* else nothing comes after that needs to know */
+        handle_close_all(arena);
         arena->left = true;
         sysv_shm_detach(arena->head);
     }

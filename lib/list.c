@@ -353,6 +353,14 @@ fill_tail(struct list *list, struct list_view *view,
     return i;
 }
 
+bool
+list_has_room(const struct list *list, const struct list_view *view,
+    size_t length)
+{
+    return length <= SYSVMP_INLINE_MAX && (view->spare != 0 ||
+        list_record(length) <= room_in_tail(list, view));
+}
+
 size_t
 list_append(struct list *list, struct list_view *view,
     const struct sysvmp_item *items, size_t n)

@@ -109,6 +109,9 @@ void list_note_longest(struct arena *arena, uint32_t unit, size_t length);
 /* Makes a block that is ours one message of that length. */
 void list_single(struct arena *arena, uint32_t unit, uint64_t length);
 
+/* Would a message be appended by list_append()? */
+bool list_has_room(const struct list *list, const struct list_view *view,
+    size_t length);
 /* Appends short messages, up to n: as many as have room in the last block, or
  * in a spare, and up to the first that is not short.  How many. */
 size_t list_append(struct list *list, struct list_view *view,

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "error.h"
-#include "mutex.h"
+#include "lock.h"
 
 #define LOCK_MAGIC 0x4c4f434bu
 
@@ -58,6 +58,33 @@ sysvmp_lock_release(struct sysvmp_lock *lock)
     if (UNLIKELY(!valid(lock)))
         return error_return(-EINVAL);
     return error_return(mutex_release(&lock->mutex));
+}
+
+int
+lock_usable(const struct sysvmp_lock *lock)
+{
+    if (!valid(lock))
+        return -EINVAL;
+    return arena_me(lock->mutex.handle.arena) != 0
+        ? 0 : arena_gone(lock->mutex.handle.arena);
+}
+
+const struct mutex *
+lock_mutex(const struct sysvmp_lock *lock)
+{
+    return &lock->mutex;
+}
+
+int
+lock_let_go(struct sysvmp_lock *lock)
+{
+    return mutex_release(&lock->mutex);
+}
+
+int
+lock_take(struct sysvmp_lock *lock, struct deadline deadline)
+{
+    return mutex_acquire_by(&lock->mutex, deadline);
 }
 
 int

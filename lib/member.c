@@ -54,18 +54,26 @@ member_raise(int semaphores, uint32_t seat, int value,
     }
 }
 
-/* Is it free?  A used one whose bit is down is retired on the way. */
+/*
+ * Is it free?  A used one whose bit is down is retired on the way; but not
+ * while its bit is up in another block, as its holder is just dying: who waits
+ * for any of several must be able to see that (watch.c).
+ */
 static bool
-seat_free(struct member *member, bool alive, _Atomic uint32_t *unswept)
+seat_free(const struct arena *arena, uint32_t seat, bool alive)
 {
+    struct member *member = member_at(arena, seat);
+
     if (alive)
         return false;
-    if (shm_load(&member->state) != MEMBER_FREE) {
-        if (shm_load(&member->swept) != shm_load(&member->generation))
-            shm_store(unswept, 1);
-        shm_add(&member->generation, 1);
-        shm_store(&member->state, MEMBER_FREE);
-    }
+    if (shm_load(&member->state) == MEMBER_FREE)
+        return true;
+    if (block_seat_used(arena, seat))
+        return false;
+    if (shm_load(&member->swept) != shm_load(&member->generation))
+        shm_store(&arena->head->heap_words.unswept, 1);
+    shm_add(&member->generation, 1);
+    shm_store(&member->state, MEMBER_FREE);
     return true;
 }
 
@@ -79,8 +87,7 @@ find_seat(const struct arena *arena, uint32_t *seat, int *value)
         return error;
     for (*seat = 0; *seat < MEMBERS_MAX; ++*seat) {
         *value = values[alive_semaphore(*seat)];
-        if (seat_free(member_at(arena, *seat), *value & alive_bit(*seat),
-                &arena->head->heap_words.unswept))
+        if (seat_free(arena, *seat, (*value & alive_bit(*seat)) != 0))
             return 0;
     }
     return error_detail(-ENOSPC,
@@ -103,15 +110,48 @@ take_seat(struct arena *arena, uint32_t seat, int64_t now)
     self.seat = seat;
 }
 
+static size_t
+add_bell(struct sembuf *operations, int semaphore)
+{
+    operations[0] = sem_operation(semaphore, 1, 0);
+    operations[1] = sem_operation(semaphore, -1, SEM_UNDO);
+    return 2;
+}
+
+/* Bells have rung in vain until there is no room for another. */
+void
+member_drain(const struct arena *arena)
+{
+    block_drain(arena->home, BLOCK_HEAP);
+    for (int lane = 0; lane < WATCH_LANES; lane++)
+        block_lower(arena->home, BLOCK_SIDES + lane);
+}
+
+/* Raises our bit there, counts us, rings no bell yet, and unlocks the arena,
+ * in one step. */
+static int
+raise_home(const struct arena *arena, uint32_t seat, int value)
+{
+    struct sembuf more[MEMBER_RAISE_MORE];
+    size_t n = 0;
+    int error;
+
+    more[n++] = sem_operation(BLOCK_MEMBERS, 1, SEM_UNDO);
+    n += add_bell(&more[n], BLOCK_HEAP);
+    for (int lane = 0; lane < WATCH_LANES; lane++)
+        n += add_bell(&more[n], BLOCK_SIDES + lane);
+    more[n++] = sem_operation(BLOCK_LOCK, 1, SEM_UNDO);
+    error = member_raise(arena->home, seat, value, more, n);
+    if (error == -ERANGE) {
+        member_drain(arena);
+        error = member_raise(arena->home, seat, -1, more, n);
+    }
+    return error;
+}
+
 int
 member_enter(struct arena *arena, int64_t now)
 {
-    struct sembuf count_and_unlock[MEMBER_RAISE_MORE] = {
-        sem_operation(BLOCK_MEMBERS, 1, SEM_UNDO),
-        sem_operation(BLOCK_HEAP, 1, 0), /* a bell */
-        sem_operation(BLOCK_HEAP, -1, SEM_UNDO),
-        sem_operation(BLOCK_LOCK, 1, SEM_UNDO),
-    };
     uint32_t seat;
     int value;
     int error = arena_lock(arena);
@@ -121,13 +161,7 @@ member_enter(struct arena *arena, int64_t now)
     error = find_seat(arena, &seat, &value);
     if (error == 0) {
         take_seat(arena, seat, now);
-        error = member_raise(arena->home, seat, value, count_and_unlock,
-            MEMBER_RAISE_MORE);
-        if (error == -ERANGE) {
-            block_drain(arena->home, BLOCK_HEAP);
-            error = member_raise(arena->home, seat, -1, count_and_unlock,
-                MEMBER_RAISE_MORE);
-        }
+        error = raise_home(arena, seat, value);
     }
     if (error < 0) {
         arena_unlock(arena);

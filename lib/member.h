@@ -56,9 +56,11 @@ struct member *member_at(const struct arena *arena, uint32_t seat);
 int member_enter(struct arena *arena, int64_t now);
 /* Raises a seat's alive bit and does n `more` in the same step; -EBUSY: it is
  * still up.  value: of its semaphore, if it was read already, else -1. */
-#define MEMBER_RAISE_MORE 4
+#define MEMBER_RAISE_MORE (4 + 2 * WATCH_LANES)
 int member_raise(int semaphores, uint32_t seat, int value,
     const struct sembuf *more, size_t n);
+/* Makes room for bells in the home block. */
+void member_drain(const struct arena *arena);
 /* 1: the owner is dead; 0: alive; -EIDRM.  Judged in the lock's own block. */
 int member_dead(const struct arena *arena, int semaphores, uint64_t owner);
 /* Is somebody else alive in the home block, and not leaving?  1, 0, or a

@@ -3,13 +3,16 @@
  * memory.c: blocks of the heap, and the sweep of what the dead have left.
  *
  * A block belongs to a process, which frees it, or to a list, whose blocks are
- * free when its object is gone.  The sweep looks for owners that are no more.
- * It holds the arena lock, so that objects neither come nor go meanwhile, and
+ * free when its object is gone; or to all, until one of them frees it, and
+ * then the sweep leaves it alone.  It looks for owners that are no more, and
+ * holds the arena lock, so that objects neither come nor go meanwhile, and
  * the heap's.  A block whose owner died with a list's tag on it was on its way
  * into that list or out of it, and may be there.  t/model/heap.pml is the
  * model.
  */
 #include "internal.h"
+
+#include <string.h>
 
 #include "error.h"
 #include "heap.h"
@@ -18,6 +21,8 @@
 #include "memory.h"
 #include "object.h"
 #include "pages.h"
+#include "slab.h"
+#include "waiters.h"
 
 #define RESERVE 64u
 /* Smaller blocks get their memory when they are touched. */
@@ -77,7 +82,7 @@ static struct object *
 object_listed(const struct arena *arena, uint64_t listed)
 {
     uint32_t index = INDEX_OF(listed);
-    struct object *object = object_channel(arena, index);
+    struct object *object = object_live(arena, index);
 
     if (!heap_is_listed(listed) || object == NULL ||
         heap_listed(index, shm_load(&object->generation)) != listed)
@@ -100,9 +105,11 @@ settle(struct arena *arena, uint32_t i, uint64_t owner)
     struct list list = { .arena = arena };
     int has = 0;
 
-    if (object != NULL) {
+    if (object != NULL && object_has_list(object)) {
         list.words = &object->channel.list;
         has = list_has(&list, i);
+    } else if (object != NULL && object_waiters(object) != NULL) {
+        has = waiters_have(object_waiters(object), i);
     }
     if (has == 0 && shm_load(&unit->owner) == owner)
         heap_free(arena, i);
@@ -117,6 +124,8 @@ sweep_run(struct arena *arena, uint32_t i)
 
     if (owner == 0) {
         heap_free(arena, i);
+    } else if (heap_is_shared(owner)) {
+        slab_sweep(arena, i);
     } else if (heap_is_listed(owner)) {
         if (object_listed(arena, owner) == NULL)
             heap_free(arena, i);
@@ -161,6 +170,7 @@ memory_sweep(struct arena *arena)
     if (sysv_sem_values(arena->home, alive) == 0 &&
         heap_lock(arena, &patience) == 0) {
         shm_store(&arena->head->heap_words.unswept, 0);
+        shm_store(&arena->head->heap_words.slabs_stale, 1);
         if (sweep_runs(arena))
             (void) unswept_seats(arena, alive, note_swept);
         else
@@ -200,11 +210,37 @@ no_room(const struct arena *arena, uint64_t bytes)
     heap_state(arena, &used, &all);
     return error_detail(-ENOMEM,
         "no room for %llu bytes: this program's shared memory has %llu bytes "
-        "for messages, of which %llu are in use; receive some, or allow it "
-        "more (half of the memory, kernel.shmmax and ulimit -v, as they were "
-        "when its first object was made)",
+        "for messages and shared blocks, of which %llu are in use; receive or "
+        "free some, or allow it more (half of the memory, kernel.shmmax and "
+        "ulimit -v, as they were when its first object was made)",
         (unsigned long long) bytes, (unsigned long long) all * UNIT_SIZE,
         (unsigned long long) used * UNIT_SIZE);
+}
+
+/*
+ * Has memory for all of a block that is ours, and zero there, as `how` says.
+ * The heap's lock is not held: nobody else touches what is ours, and what dies
+ * with us is swept when none of our threads runs any more.
+ */
+static int
+prepare(const struct arena *arena, uint32_t unit, uint64_t bytes, unsigned how,
+    bool cold)
+{
+    void *address = heap_address(arena, unit);
+    size_t length =
+        (size_t) ((bytes + UNIT_SIZE - 1) / UNIT_SIZE * UNIT_SIZE);
+    bool fill = cold && bytes >= FILL_LEAST;
+    bool zero = (how & MEMORY_ZERO) != 0;
+    int error = 0;
+
+    /* What is cold may still have some of its memory. */
+    if (zero && fill && pages_drop(address, length))
+        zero = false;
+    if (fill && (how & (MEMORY_FILL | MEMORY_ZERO)) != 0)
+        error = pages_fill(address, length);
+    if (error == 0 && zero)
+        memset(address, 0, (size_t) bytes);
+    return error;
 }
 
 int
@@ -224,9 +260,8 @@ memory_take(struct arena *arena, uint64_t bytes, unsigned how,
         memory_sweep(arena);
         error = heap_take(arena, bytes, spare, true, deadline, unit, &cold);
     }
-    if (error == 0 && cold && (how & MEMORY_FILL) && bytes >= FILL_LEAST) {
-        error = pages_fill(heap_address(arena, *unit),
-            (size_t) ((bytes + UNIT_SIZE - 1) / UNIT_SIZE * UNIT_SIZE));
+    if (error == 0) {
+        error = prepare(arena, *unit, bytes, how, cold);
         if (error < 0)
             heap_give(arena, *unit);
     }

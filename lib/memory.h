@@ -13,6 +13,8 @@
  * that a heap that is full can be emptied. */
 #define MEMORY_FILL    1u
 #define MEMORY_RESERVE 2u
+/* As MEMORY_FILL, and all zero. */
+#define MEMORY_ZERO    4u
 
 /*
  * Takes a block for so many bytes, owned by this process; what the dead have

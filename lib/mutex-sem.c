@@ -69,9 +69,8 @@ acquire(struct mutex *mutex, struct deadline *deadline)
 }
 
 int
-mutex_acquire(struct mutex *mutex, int timeout_ms)
+mutex_acquire_by(struct mutex *mutex, struct deadline deadline)
 {
-    struct deadline deadline = DEADLINE(timeout_ms);
     uint64_t me = arena_me(mutex->word.arena);
     int result;
 

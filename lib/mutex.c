@@ -6,19 +6,14 @@
 #include "internal.h"
 
 #include "arena.h"
-#include "barrier.h"
+#include "membarrier.h"
 #include "error.h"
-#include "leave.h"
+#include "make.h"
 #include "mutex.h"
 
 /* What a mutex of an arena that we left looks at: an owner that is never us,
  * so every call goes the slow way, and finds out. */
 static struct lock_words left_words = { .owner = UINT64_MAX };
-
-static const struct object_wish mutex_wish = {
-    .slots = MUTEX_SLOTS,
-    .reference = MUTEX_REFERENCE,
-};
 
 #ifndef SYSVMP_PLAIN_LOCK
 
@@ -47,64 +42,35 @@ give_up(struct handle *handle)
 }
 
 static int
-create_in(struct arena *arena, struct mutex *mutex, enum object_kind kind)
+prepare(struct handle *handle)
 {
-    struct handle *handle = &mutex->handle;
+    struct mutex *mutex = (struct mutex *) handle;
     struct holding *h = &handle->holding[0];
-    struct object_wish wish = mutex_wish;
-    int error;
 
-    mutex->word.swift = barrier_join();
-    wish.kind = kind;
-    error = object_create(arena, &wish, &h->place);
-    if (error < 0)
-        return error;
-    handle->arena = arena;
-    handle->give_up = give_up;
-    handle->holdings = 1;
-    h->references[0] = h->place.counter;
-    h->references[1] = h->references[2] = -1;
     h->bells[0] = h->place.gate;
-    h->bells[1] = h->bells[2] = h->bells[3] = -1;
     mutex->word.words = &h->place.object->lock;
-    mutex->word.arena = arena;
+    mutex->word.arena = handle->arena;
     mutex->word.semaphores = h->place.semaphores;
     mutex->word.gate = h->place.gate;
-    error = mutex_prepare(mutex);
-    if (error == 0)
-        error = handle_hold(h);
-    if (error < 0)
-        object_abandon(arena, &h->place);
-    else
-        object_commit(arena);
-    return error;
+    return mutex_prepare(mutex);
 }
 
 int
 mutex_create(struct mutex *mutex, enum object_kind kind, uint32_t magic)
 {
-    struct arena *arena;
-    int error;
+    const struct object_wish wish = { .kind = kind,
+        .slots = MUTEX_SLOTS,
+        .reference = MUTEX_REFERENCE };
 
-    registry_lock();
-    error = enter(&arena);
-    if (error == 0)
-        error = create_in(arena, mutex, kind);
-    if (error == 0) {
-        mutex->handle.magic = magic;
-        handle_add(&mutex->handle);
-    }
-    registry_unlock();
-    return error;
+    mutex->word.swift = membarrier_join();
+    mutex->handle.give_up = give_up;
+    return handle_make(&mutex->handle, magic, &wish, prepare);
 }
 
 void
 mutex_destroy(struct mutex *mutex)
 {
-    registry_lock();
-    handle_release(&mutex->handle);
-    handle_remove(&mutex->handle);
-    registry_unlock();
+    handle_unmake(&mutex->handle);
 }
 
 pid_t

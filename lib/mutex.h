@@ -47,7 +47,7 @@ mutex_mine(const struct mutex *mutex)
 
 enum { MUTEX_REFERENCE, MUTEX_LOCK, MUTEX_DIRTY, MUTEX_SLOTS };
 
-int mutex_acquire(struct mutex *mutex, int timeout_ms);
+int mutex_acquire_by(struct mutex *mutex, struct deadline deadline);
 int mutex_release(struct mutex *mutex);
 /* Makes a new one free, in its counters. */
 int mutex_prepare(struct mutex *mutex);
@@ -59,9 +59,9 @@ enum { MUTEX_REFERENCE, MUTEX_SLOTS };
 
 /* 0, SYSVMP_OWNER_DEAD, or a code. */
 static inline int
-mutex_acquire(struct mutex *mutex, int timeout_ms)
+mutex_acquire_by(struct mutex *mutex, struct deadline deadline)
 {
-    return word_acquire(&mutex->word, timeout_ms);
+    return word_acquire(&mutex->word, deadline);
 }
 
 /* -EOVERFLOW: it is free. */
@@ -72,5 +72,11 @@ mutex_release(struct mutex *mutex)
 }
 
 #endif
+
+static inline int
+mutex_acquire(struct mutex *mutex, int timeout_ms)
+{
+    return mutex_acquire_by(mutex, DEADLINE(timeout_ms));
+}
 
 #endif /* SYSVMP_MUTEX_H */

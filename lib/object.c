@@ -57,14 +57,33 @@ remove_queue(const struct arena *arena, struct object *object)
         sysv_msg_remove(&queue);
 }
 
-/* Does it leave blocks of the heap? */
-static bool
-list_used(const struct object *object)
+bool
+object_has_list(const struct object *object)
 {
     uint32_t kind = shm_load(&object->kind);
 
-    return (kind == OBJECT_QUEUE || kind == OBJECT_PIPE) &&
-        shm_load(&object->channel.list.tally) != 0;
+    return kind == OBJECT_QUEUE || kind == OBJECT_PIPE;
+}
+
+struct waiters_words *
+object_waiters(struct object *object)
+{
+    uint32_t kind = shm_load(&object->kind);
+
+    return kind == OBJECT_CONDITION ? &object->condition.waiters
+        : kind == OBJECT_BARRIER    ? &object->barrier.waiters
+                                    : NULL;
+}
+
+/* Does it leave blocks of the heap? */
+static bool
+leaves_blocks(struct object *object)
+{
+    struct waiters_words *waiters = object_waiters(object);
+
+    if (object_has_list(object))
+        return shm_load(&object->channel.list.tally) != 0;
+    return waiters != NULL && shm_load(&waiters->blocks[0]) != 0;
 }
 
 /* Removes entry i, whatever state it is in. */
@@ -77,7 +96,7 @@ remove_entry(struct arena *arena, uint32_t i)
     if (shm_load(&object->state) == OBJECT_EMPTY)
         return;
     remove_queue(arena, object);
-    if (list_used(object))
+    if (leaves_blocks(object))
         shm_store(&arena->head->heap_words.unswept, 1);
     if (block_known(arena, block))
         block_free(arena, block, shm_load(&object->slot),
@@ -322,17 +341,14 @@ object_unref(struct arena *arena, const struct place *place)
 }
 
 struct object *
-object_channel(const struct arena *arena, uint32_t i)
+object_live(const struct arena *arena, uint32_t i)
 {
     struct object *object;
-    uint32_t kind;
 
     if (i >= high_mark(arena))
         return NULL;
     object = object_at(arena, i);
-    kind = shm_load(&object->kind);
-    return shm_load(&object->state) == OBJECT_LIVE &&
-        (kind == OBJECT_QUEUE || kind == OBJECT_PIPE) ? object : NULL;
+    return shm_load(&object->state) == OBJECT_LIVE ? object : NULL;
 }
 
 void

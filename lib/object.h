@@ -9,7 +9,8 @@
 #include "arena.h"
 #include "word.h"
 
-enum object_kind { OBJECT_LOCK = 1, OBJECT_RLOCK, OBJECT_QUEUE, OBJECT_PIPE };
+enum object_kind { OBJECT_LOCK = 1, OBJECT_RLOCK, OBJECT_QUEUE, OBJECT_PIPE,
+    OBJECT_SEMAPHORE, OBJECT_CONDITION, OBJECT_EVENT, OBJECT_BARRIER };
 
 enum { OBJECT_EMPTY, OBJECT_INTENT, OBJECT_LIVE };
 
@@ -41,19 +42,59 @@ struct channel_words {
      * and the receivers' gate. */
     _Alignas(64) _Atomic uint64_t sent;
     struct gate_words receive;
+    _Atomic uint32_t watched; /* watch.h */
     /* Line 2, by receivers: those that are out of it, and the senders'
      * gate. */
     _Alignas(64) _Atomic uint64_t received;
     struct gate_words send;
     /* Lines 3 and 4: the list beside it. */
     struct list_words list;
-    /* Line 5: room for the broadcast gate of those who wait for any of
-     * several; nobody uses it yet, and it is 0. */
-    _Alignas(64) struct gate_words join; /* and of those who join it */
-    _Atomic uint32_t watchers;
-    _Atomic uint32_t watch_turn;
-    _Atomic int32_t watch_semaphores;
-    uint32_t watch_reserved;
+    /* Line 5: the gate of those who join it. */
+    _Alignas(64) struct gate_words join;
+    uint32_t reserved[4];
+};
+
+struct semaphore_words {
+    _Atomic uint32_t value; /* permits; but with SYSVMP_PERMITS 0 */
+    uint32_t reserved;
+    struct gate_words gate;
+};
+
+struct event_words {
+    _Atomic uint64_t state; /* event.c; by whoever sets and clears it */
+    _Atomic uint32_t sleepers; /* broadcast.h */
+    _Atomic uint32_t watched;  /* watch.h */
+};
+
+/* One who waits, and the table of them: waiters.h. */
+struct waiter {
+    _Atomic uint64_t owner; /* owner id; 0: free, and then so is the word */
+    _Atomic uint64_t word;  /* the noun's own */
+};
+
+#define WAITERS_FIRST  16 /* in the object itself */
+#define WAITERS_BLOCKS 11
+
+struct waiters_words {
+    _Atomic uint32_t high; /* none from here on was ever used */
+    /* Units of the heap, plus one: 1, 2, 4, ... pages of them.  0: not yet;
+     * changed once, by compare-and-swap. */
+    _Atomic uint32_t blocks[WAITERS_BLOCKS];
+    struct waiter first[WAITERS_FIRST];
+};
+
+struct condition_words {
+    _Atomic uint64_t tickets;  /* given to those who came to wait */
+    _Atomic uint32_t sleepers; /* broadcast.h */
+    uint32_t reserved;
+    struct waiters_words waiters;
+};
+
+struct barrier_words {
+    _Atomic uint64_t state;    /* barrier.c */
+    _Atomic uint32_t sleepers; /* broadcast.h */
+    uint32_t reserved;
+    struct waiters_words waiters;
 };
 
 /* Of one entry, 64 bits at a time. */
@@ -78,6 +119,10 @@ struct object {
     union {
         _Alignas(64) struct lock_words lock;
         struct channel_words channel;
+        struct semaphore_words semaphore;
+        struct event_words event;
+        struct condition_words condition;
+        struct barrier_words barrier;
         _Atomic uint64_t words[OBJECT_WORDS]; /* all of it, to be cleared */
     };
 };
@@ -116,8 +161,12 @@ void object_abandon(struct arena *arena, const struct place *place);
 /* The caller has dropped its references: removes the object if nobody has
  * any. */
 void object_unref(struct arena *arena, const struct place *place);
-/* Entry i, if it is a channel that lives; for who holds the arena lock. */
-struct object *object_channel(const struct arena *arena, uint32_t i);
+/* Entry i, if it lives; for who holds the arena lock. */
+struct object *object_live(const struct arena *arena, uint32_t i);
+/* Has it a list, that of a channel? */
+bool object_has_list(const struct object *object);
+/* Its table of waiters, or NULL. */
+struct waiters_words *object_waiters(struct object *object);
 /* Removes each object's queue; the arena is coming to its end. */
 void object_remove_all(struct arena *arena);
 

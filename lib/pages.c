@@ -28,11 +28,11 @@ pages_fill(void *address, size_t length)
     return result == -ENOMEM || result == -EFAULT ? -ENOMEM : 0;
 }
 
-void
+bool
 pages_drop(void *address, size_t length)
 {
-    long ignored;
+    long result;
 
-    CALL(ignored, SEAM_MADVISE, madvise(address, length, MADV_REMOVE));
-    (void) ignored;
+    CALL(result, SEAM_MADVISE, madvise(address, length, MADV_REMOVE));
+    return result == 0;
 }

@@ -6,12 +6,13 @@
 #ifndef SYSVMP_PAGES_H
 #define SYSVMP_PAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Gets memory for all of it: -ENOMEM where there is none, which a touch would
  * answer with SIGBUS.  Where the kernel can't (before 5.14): 0. */
 int pages_fill(void *address, size_t length);
-/* Gives it back; what was there reads as zero. */
-void pages_drop(void *address, size_t length);
+/* Gives it back; what was there reads as zero.  false: it did not. */
+bool pages_drop(void *address, size_t length);
 
 #endif /* SYSVMP_PAGES_H */

@@ -48,6 +48,21 @@ bytes_max(const struct arena *arena)
     return part < BYTES_MAX ? part : BYTES_MAX;
 }
 
+/* Drops what makes us a holder of either end, and tells the others. */
+static void
+drop_ends(struct handle *handle)
+{
+    struct sysvmp_conn *c = (struct sysvmp_conn *) handle;
+
+    for (int i = 0; i < c->handle.holdings; i++) {
+        struct channel *channel = &c->channel[i];
+        const struct gate *theirs =
+            channel == c->out ? &channel->receive : &channel->send;
+
+        channel_drop(channel, &c->handle.holding[i], 0, theirs);
+    }
+}
+
 /* Gives an end its part of a channel; nothing is registered yet. */
 static int
 attach(struct sysvmp_conn *c, const struct place *place, bool reads)
@@ -57,23 +72,23 @@ attach(struct sysvmp_conn *c, const struct place *place, bool reads)
     struct channel *channel = &c->channel[i];
 
     h->place = *place;
+    h->beacon = &channel->beacon;
+    holding_clear(h);
     h->references[0] =
         place->counter + (reads ? CHANNEL_READERS : CHANNEL_WRITERS);
     h->references[1] = place->counter + CHANNEL_REFERENCES;
-    h->references[2] = -1;
     h->bells[0] = place->gate + CHANNEL_RECEIVE;
     h->bells[1] = place->gate + CHANNEL_SEND;
     h->bells[2] = place->gate + CHANNEL_LOCK;
-    h->bells[3] = -1;
     channel->tells_eof = channel->tells_epipe = true;
     *(reads ? &c->in : &c->out) = channel;
     return channel_open(channel, &c->handle, h, MESSAGES_MAX,
         bytes_max(c->handle.arena));
 }
 
-/* Makes one direction, and both ends hold their part of it. */
+/* Makes a channel, and both ends hold their part of it. */
 static int
-make_direction(struct arena *arena, struct sysvmp_conn *reader,
+make_channel(struct arena *arena, struct sysvmp_conn *reader,
     struct sysvmp_conn *writer)
 {
     struct place place;
@@ -97,19 +112,40 @@ make_direction(struct arena *arena, struct sysvmp_conn *reader,
     return error;
 }
 
+/* One direction, with a descriptor if one is wanted. */
+static int
+make_direction(struct arena *arena, struct sysvmp_conn *reader,
+    struct sysvmp_conn *writer, bool fileno)
+{
+    struct beacon *receiver =
+        &reader->channel[reader->handle.holdings].beacon;
+    struct beacon *sender = &writer->channel[writer->handle.holdings].beacon;
+    int error = fileno ? beacon_make(receiver, sender) : 0;
+
+    if (error == 0)
+        error = make_channel(arena, reader, writer);
+    if (error < 0) {
+        beacon_close(receiver);
+        beacon_close(sender);
+    }
+    return error;
+}
+
 static int
 create_in(struct arena *arena, struct sysvmp_conn *end[2], unsigned flags)
 {
+    bool fileno = (flags & SYSVMP_FILENO) != 0;
     int error;
 
     for (int i = 0; i < 2; i++) {
         end[i]->handle.arena = arena;
         end[i]->handle.magic = CONN_MAGIC;
         end[i]->handle.end = true;
+        end[i]->handle.give_up = drop_ends;
     }
-    error = make_direction(arena, end[0], end[1]);
+    error = make_direction(arena, end[0], end[1], fileno);
     if (error == 0 && (flags & SYSVMP_SIMPLEX) == 0) {
-        error = make_direction(arena, end[1], end[0]);
+        error = make_direction(arena, end[1], end[0], fileno);
         if (error < 0)
             for (int i = 0; i < 2; i++) {
                 end[i]->handle.holdings = 1;
@@ -134,7 +170,7 @@ sysvmp_pipe_create(struct sysvmp_conn *end[2], unsigned flags)
     if (end == NULL)
         return error_return(-EINVAL);
     end[0] = end[1] = NULL;
-    if ((flags & ~SYSVMP_SIMPLEX) != 0)
+    if ((flags & ~(SYSVMP_SIMPLEX | SYSVMP_FILENO)) != 0)
         return error_return(-EINVAL);
     made[0] = calloc(1, sizeof(*made[0]));
     made[1] = calloc(1, sizeof(*made[1]));
@@ -150,6 +186,12 @@ sysvmp_pipe_create(struct sysvmp_conn *end[2], unsigned flags)
         else
             end[i] = made[i];
     return error_return(error);
+}
+
+struct channel *
+conn_channel(struct sysvmp_conn *c)
+{
+    return c->in;
 }
 
 /* Why a call that needs this direction can't be made. */
@@ -229,6 +271,18 @@ sysvmp_conn_next_len(const struct sysvmp_conn *c)
     return error_return_size(channel_next_len(c->in));
 }
 
+int
+sysvmp_conn_fileno(const struct sysvmp_conn *c)
+{
+    int error;
+
+    if (!valid(c))
+        return error_return(-EINVAL);
+    error = not_open(c, c->in);
+    return error_return(
+        error < 0 ? error : beacon_fileno(&c->in->beacon));
+}
+
 static int
 open_in(const struct sysvmp_conn *c, const struct channel *channel)
 {
@@ -261,13 +315,9 @@ close_conn(struct sysvmp_conn *c)
         channel_expel(c->in, true);
     if (c->out != NULL)
         channel_expel(c->out, false);
-    for (int i = 0; i < c->handle.holdings; i++) {
-        struct channel *channel = &c->channel[i];
-        const struct gate *theirs =
-            channel == c->out ? &channel->receive : &channel->send;
-
-        handle_drop(&c->handle.holding[i], 0, theirs->semaphore);
-    }
+    drop_ends(&c->handle);
+    for (int i = 0; i < c->handle.holdings; i++)
+        beacon_close(&c->channel[i].beacon);
 }
 
 int

@@ -47,6 +47,8 @@ name_by_default(struct sysvmp_process *p)
         sizeof(p->label) - sizeof(PROCESS_LABEL) - NUMBER);
     char *at = p->label;
 
+    while (above[length] != '\0' && above[length] != ':')
+        length--; /* whole numbers */
     memcpy(at, PROCESS_LABEL, sizeof(PROCESS_LABEL) - 1);
     at += sizeof(PROCESS_LABEL) - 1;
     memcpy(at, above, length);

@@ -81,6 +81,10 @@ void children_add(struct sysvmp_process *p);
 void children_forget(const struct sysvmp_process *p);
 /* At this process's end: daemons are ended, then all are joined. */
 void children_finish(void);
+/* 1: it has ended; 0; or a code, where it can't be joined. */
+int process_look(struct sysvmp_process *p);
+/* Does its end ring the bells of the arena? */
+bool process_rings(const struct sysvmp_process *p);
 /* A descriptor, or a negative errno. */
 int process_pidfd(pid_t pid);
 

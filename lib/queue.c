@@ -11,6 +11,7 @@
 #include "leave.h"
 #include "memory.h"
 #include "msg.h"
+#include "queue.h"
 
 #define QUEUE_MAGIC 0x51554555u
 #define LIMIT_MAX   (UINT64_C(1) << 30) /* more is as good as no limit */
@@ -28,12 +29,28 @@ valid(const struct sysvmp_queue *q)
     return q != NULL && handle_valid(&q->handle, QUEUE_MAGIC);
 }
 
+struct channel *
+queue_channel(struct sysvmp_queue *q)
+{
+    return valid(q) ? &q->channel : NULL;
+}
+
+/* No more puts. */
+static void
+drop_end(struct sysvmp_queue *q)
+{
+    channel_drop(&q->channel, &q->handle.holding[0], WRITING,
+        &q->channel.receive);
+}
+
 static void
 give_up(struct handle *handle)
 {
     struct sysvmp_queue *q = (struct sysvmp_queue *) handle;
 
-    channel_give_up_claims(&q->channel);
+    if (q->channel.claims != NULL)
+        channel_give_up_claims(&q->channel);
+    drop_end(q);
 }
 
 static int
@@ -49,15 +66,16 @@ create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
         return error;
     handle->arena = arena;
     handle->holdings = 1;
+    holding_clear(h);
     h->references[READING] = h->place.counter + CHANNEL_READERS;
     h->references[WRITING] = h->place.counter + CHANNEL_WRITERS;
     h->references[REFERENCE] = h->place.counter + CHANNEL_REFERENCES;
     h->bells[0] = h->place.gate + CHANNEL_RECEIVE;
     h->bells[1] = h->place.gate + CHANNEL_SEND;
     h->bells[2] = h->place.gate + CHANNEL_LOCK;
-    h->bells[3] = joinable ? h->place.gate + CHANNEL_JOIN : -1;
     if (joinable)
-        handle->give_up = give_up;
+        h->bells[3] = h->place.gate + CHANNEL_JOIN;
+    handle->give_up = give_up;
     error = channel_open(&q->channel, handle, h, limit, 0);
     if (error == 0)
         error = handle_hold(h);
@@ -69,6 +87,36 @@ create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
     handle->magic = QUEUE_MAGIC;
     handle_add(handle);
     return 0;
+}
+
+/* Beside it a descriptor, if one is wanted: in the registry before a fork. */
+static int
+create_with(struct arena *arena, struct sysvmp_queue *q, uint64_t limit,
+    unsigned flags)
+{
+    struct beacon *beacon = &q->channel.beacon;
+    int error;
+
+    if ((flags & SYSVMP_FILENO) == 0)
+        return create_in(arena, q, limit);
+    error = beacon_make(beacon, beacon);
+    if (error < 0)
+        return error;
+    q->handle.holding[0].beacon = beacon;
+    error = create_in(arena, q, limit);
+    if (error < 0)
+        beacon_close(beacon);
+    return error;
+}
+
+/* A taker's death gives back what it had, but no descriptor tells of that to
+ * those who took nothing. */
+static bool
+flags_valid(unsigned flags)
+{
+    const unsigned both = SYSVMP_JOINABLE | SYSVMP_FILENO;
+
+    return (flags & ~(SYSVMP_EOF | both)) == 0 && (flags & both) != both;
 }
 
 static bool
@@ -96,8 +144,7 @@ sysvmp_queue_create(struct sysvmp_queue **out, size_t maxsize, unsigned flags)
     if (out == NULL)
         return error_return(-EINVAL);
     *out = NULL;
-    if ((flags & ~(SYSVMP_EOF | SYSVMP_JOINABLE)) != 0 ||
-        maxsize > (SIZE_MAX >> 1))
+    if (!flags_valid(flags) || maxsize > (SIZE_MAX >> 1))
         return error_return(-EINVAL);
     q = calloc(1, sizeof(*q));
     if (q == NULL || !prepare_claims(q, flags)) {
@@ -108,7 +155,8 @@ sysvmp_queue_create(struct sysvmp_queue **out, size_t maxsize, unsigned flags)
     registry_lock();
     error = enter(&arena);
     if (error == 0)
-        error = create_in(arena, q, maxsize < LIMIT_MAX ? maxsize : 0);
+        error = create_with(arena, q, maxsize < LIMIT_MAX ? maxsize : 0,
+            flags);
     registry_unlock();
     if (error < 0) {
         if (q->channel.claims != NULL)
@@ -268,6 +316,16 @@ sysvmp_queue_next_len(const struct sysvmp_queue *q)
 }
 
 int
+sysvmp_queue_fileno(const struct sysvmp_queue *q)
+{
+    if (!valid(q))
+        return error_return(-EINVAL);
+    if (arena_me(q->handle.arena) == 0)
+        return error_return(arena_gone(q->handle.arena));
+    return error_return(beacon_fileno(&q->channel.beacon));
+}
+
+int
 sysvmp_queue_empty(const struct sysvmp_queue *q)
 {
     ssize_t messages = sysvmp_queue_qsize(q);
@@ -296,8 +354,10 @@ sysvmp_queue_close(struct sysvmp_queue *q)
     if (!own_load(&q->channel.no_sends)) {
         own_store(&q->channel.no_sends, true);
         channel_expel(&q->channel, false);
-        handle_drop(&q->handle.holding[0], WRITING,
-            q->channel.receive.semaphore);
+        drop_end(q);
+        /* Without an end of file it hangs up never. */
+        if (q->channel.tells_eof)
+            beacon_close_sender(&q->channel.beacon);
     }
     registry_unlock();
     return 0;

@@ -54,6 +54,7 @@ record_create(struct arena *arena, struct record_ref *ref)
             ref->arena = arena;
             ref->index = i;
             ref->tag = shm_add(&arena->head->record_tag, 1);
+            shm_store(&record->child, 0);
             shm_store(&record->note, (uint64_t) ref->tag << TAG_SHIFT);
             return 0;
         }
@@ -62,6 +63,22 @@ record_create(struct arena *arena, struct record_ref *ref)
         "no room for another child process: this program has %u started and "
         "not destroyed; join and destroy some",
         records(arena));
+}
+
+void
+record_enter(const struct record_ref *ref)
+{
+    if (ref->arena != NULL && arena_me(ref->arena) != 0)
+        shm_store(&record_at(ref->arena, ref->index)->child,
+            arena_me(ref->arena));
+}
+
+uint64_t
+record_child(const struct record_ref *ref)
+{
+    if (ref->arena == NULL || arena_me(ref->arena) == 0)
+        return 0;
+    return shm_load(&record_at(ref->arena, ref->index)->child);
 }
 
 void

@@ -18,6 +18,9 @@ struct record_ref {
 };
 
 int record_create(struct arena *arena, struct record_ref *ref);
+/* By the child: that it is a member, and which; 0: not (yet). */
+void record_enter(const struct record_ref *ref);
+uint64_t record_child(const struct record_ref *ref);
 void record_note(const struct record_ref *ref, int code);
 /* true: the child has noted its code. */
 bool record_read(const struct record_ref *ref, int *code);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "error.h"
-#include "mutex.h"
+#include "lock.h"
 
 #define RLOCK_MAGIC 0x524c434bu
 
@@ -36,6 +36,28 @@ held_by_this_thread(const struct sysvmp_rlock *lock)
     return mutex_mine(&lock->mutex) &&
         own_load(&lock->holder) == own_peek(&self.me) &&
         own_load(&lock->thread) == self_thread();
+}
+
+int
+rlock_take(struct sysvmp_rlock *lock, struct deadline deadline, unsigned depth)
+{
+    int result = mutex_acquire_by(&lock->mutex, deadline);
+
+    if (result >= 0) {
+        lock->depth = depth;
+        own_store(&lock->thread, self_thread());
+        own_store(&lock->holder, own_peek(&self.me));
+    }
+    return result;
+}
+
+/* The last level of it. */
+static int
+free_mutex(struct sysvmp_rlock *lock)
+{
+    /* Before the mutex is free: after, it may be another thread's. */
+    own_store(&lock->thread, 0);
+    return mutex_release(&lock->mutex);
 }
 
 int
@@ -64,8 +86,6 @@ sysvmp_rlock_create(struct sysvmp_rlock **out)
 int
 sysvmp_rlock_acquire(struct sysvmp_rlock *lock, int timeout_ms)
 {
-    int result;
-
     if (UNLIKELY(!valid(lock) || timeout_ms < SYSVMP_FOREVER))
         return error_return(-EINVAL);
     if (held_by_this_thread(lock)) {
@@ -74,13 +94,7 @@ sysvmp_rlock_acquire(struct sysvmp_rlock *lock, int timeout_ms)
         lock->depth++;
         return 0;
     }
-    result = mutex_acquire(&lock->mutex, timeout_ms);
-    if (result >= 0) {
-        lock->depth = 1;
-        own_store(&lock->thread, self_thread());
-        own_store(&lock->holder, own_peek(&self.me));
-    }
-    return error_return(result);
+    return error_return(rlock_take(lock, DEADLINE(timeout_ms), 1));
 }
 
 int
@@ -95,10 +109,37 @@ sysvmp_rlock_release(struct sysvmp_rlock *lock)
             mutex_owner(&lock->mutex) == 0 ? -EOVERFLOW : -EPERM);
     if (--lock->depth > 0)
         return 0;
-    /* Before the mutex is free: after, it may be another thread's. */
-    own_store(&lock->thread, 0);
-    return error_return(mutex_release(&lock->mutex));
+    return error_return(free_mutex(lock));
 }
+
+int
+rlock_usable(const struct sysvmp_rlock *lock)
+{
+    if (!valid(lock))
+        return -EINVAL;
+    return arena_me(lock->mutex.handle.arena) != 0
+        ? 0 : arena_gone(lock->mutex.handle.arena);
+}
+
+const struct mutex *
+rlock_mutex(const struct sysvmp_rlock *lock)
+{
+    return &lock->mutex;
+}
+
+bool
+rlock_mine(const struct sysvmp_rlock *lock)
+{
+    return held_by_this_thread(lock);
+}
+
+int
+rlock_let_go(struct sysvmp_rlock *lock, unsigned *depth)
+{
+    *depth = lock->depth;
+    return free_mutex(lock);
+}
+
 
 int
 sysvmp_rlock_locked(const struct sysvmp_rlock *lock)

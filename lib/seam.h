@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * seam.h: how sysv.c and barrier.c make a call of the kernel.
+ * seam.h: how sysv.c and membarrier.c make a call of the kernel.
  *
  * In the test build each has a crash point before and after it, a counter, and
  * can be made to fail.

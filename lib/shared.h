@@ -29,7 +29,7 @@ void testing_point(const char *file, int line);
 #define shm_peek(word)         atomic_load_explicit(word, memory_order_relaxed)
 #define shm_store(word, value) (CRASH_POINT(), atomic_store(word, value))
 /* A store that a later load of ours may overtake: for those who can count on
- * the other side's sysv_barrier().  The compiler keeps the order. */
+ * the other side's membarrier_all().  The compiler keeps the order. */
 #define shm_swift_store(word, value) \
     (CRASH_POINT(), \
         atomic_store_explicit(word, value, memory_order_release), \
@@ -48,6 +48,8 @@ void testing_point(const char *file, int line);
 #define own_store(word, value) atomic_store(word, value)
 #define own_add(word, value)   atomic_fetch_add(word, value)
 #define own_sub(word, value)   atomic_fetch_sub(word, value)
+#define own_cas(word, seen, value) \
+    atomic_compare_exchange_strong(word, seen, value)
 #define own_peek(word)         atomic_load_explicit(word, memory_order_relaxed)
 #define own_poke(word, value) \
     atomic_store_explicit(word, value, memory_order_relaxed)

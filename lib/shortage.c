@@ -5,6 +5,8 @@
  */
 #include "internal.h"
 
+#include <sys/resource.h>
+
 #include "error.h"
 #include "shortage.h"
 #include "sysv.h"
@@ -54,4 +56,21 @@ shortage_segments(int error)
         "(kernel.shmmni) and %lu pages (kernel.shmall), in use %lu and %lu; "
         "remove unused ones (ipcs -m, ipcrm -m) or raise the limit",
         is.segments, is.pages, is.segments_used, is.pages_used);
+}
+
+int
+shortage_descriptors(int error)
+{
+    struct rlimit limit = { .rlim_cur = 0 };
+
+    if (error == -ENFILE)
+        return error_detail(-ENOSPC,
+            "no room for a descriptor: the system has as many open files, or "
+            "this user as many pipes, as it allows; close some, or raise "
+            "fs.file-max or fs.pipe-user-pages-hard");
+    (void) getrlimit(RLIMIT_NOFILE, &limit);
+    return error_detail(-ENOSPC,
+        "no room for a descriptor: this process may have %llu "
+        "(RLIMIT_NOFILE), which are all in use; close some, or raise the "
+        "limit (ulimit -n)", (unsigned long long) limit.rlim_cur);
 }

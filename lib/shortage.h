@@ -9,5 +9,7 @@
 int shortage_semaphores(int error);
 int shortage_queues(int error);
 int shortage_segments(int error);
+/* Of -EMFILE or -ENFILE: -ENOSPC. */
+int shortage_descriptors(int error);
 
 #endif /* SYSVMP_SHORTAGE_H */

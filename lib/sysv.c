@@ -182,7 +182,7 @@ sysv_semwait(int id, struct sembuf *operations, size_t n,
             .tv_nsec = (long) (left % 1000000000) };
         long result;
 
-        if (left != 0 && hooks_interrupted())
+        if (left != 0 && !deadline->deaf && hooks_interrupted())
             return -EINTR;
         CALL(result, SEAM_SEMWAIT,
             semtimedop(id, operations, n, left == INT64_MAX ? NULL : &time));

@@ -39,8 +39,9 @@
  * wakes the threads of its process that sleep in the handle (-EBADF), and
  * waits for those that are in the middle of a send; so it is not for the
  * interrupt function of such a call.  No call is a cancellation point.  Of all
- * calls only sysvmp_strerror() is async-signal-safe.  The library makes no
- * thread, handles no signal, and waits for no child but its own.
+ * calls only sysvmp_strerror() and an event's set, clear and is_set are
+ * async-signal-safe.  The library makes no thread, handles no signal, and waits
+ * for no child but its own.
  *
  * The first object of a program starts its janitor: a process in a session of
  * its own, no child of ours, which sleeps until no process of the program is
@@ -63,6 +64,7 @@
 #define SYSVMP_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* This header's version; sysvmp_version() is the library's. */
@@ -100,15 +102,22 @@ extern "C" {
  * ones take a block of the program's shared memory.  No limit. */
 #define SYSVMP_INLINE_MAX 4048
 
-/* Flags: of sysvmp_pipe_create(), of sysvmp_queue_create(). */
+/* Flags: of sysvmp_pipe_create(), sysvmp_queue_create() and
+ * sysvmp_semaphore_create(). */
 #define SYSVMP_SIMPLEX  0x1u
 #define SYSVMP_EOF      0x2u
 #define SYSVMP_JOINABLE 0x4u
+#define SYSVMP_FILENO   0x8u
+#define SYSVMP_PERMITS  0x10u
 
 /* The nouns: made by their create, freed by their destroy. */
 struct sysvmp_process;
 struct sysvmp_lock;
 struct sysvmp_rlock;
+struct sysvmp_semaphore;
+struct sysvmp_condition;
+struct sysvmp_event;
+struct sysvmp_barrier;
 struct sysvmp_queue;
 struct sysvmp_conn;
 struct sysvmp_msg;
@@ -179,7 +188,8 @@ int sysvmp_process_set_name(struct sysvmp_process *p, const char *name);
 /*
  * Whether its parent's exit terminates it instead of waiting for it.  Unset,
  * it is what its creator is; the main program is none.  A daemon may have
- * children.  Returns 0; -EALREADY, it was started; -ECHILD, another process
+ * children: they outlive its termination, unless they are to die with it (the
+ * next call).  Returns 0; -EALREADY, it was started; -ECHILD, another process
  * created it; -EINVAL, p is NULL.
  */
 int sysvmp_process_set_daemon(struct sysvmp_process *p, int daemon);
@@ -276,8 +286,8 @@ int sysvmp_process_daemon(const struct sysvmp_process *p);
  * A descriptor (a pidfd) that poll(2) finds readable when the child, or the
  * parent, has ended.  Ours: never close it; gone after destroy and exec.
  * -ESRCH, it was not started; -ECHILD, neither child nor parent; -ENOSYS,
- * there is none: Linux before 5.3, or no descriptor was left at its start;
- * -EINVAL, p is NULL.
+ * there is none (Linux before 5.3); -ENOSPC, no descriptor was left at its
+ * start; -EINVAL, p is NULL.
  */
 int sysvmp_process_sentinel(const struct sysvmp_process *p);
 
@@ -305,7 +315,8 @@ struct sysvmp_process *sysvmp_current_process(void);
 
 /*
  * The process that started this one, which may be joined; NULL in the main
- * program.  Borrowed: never destroy it.
+ * program, and in a child of the program's own fork().  Borrowed: never
+ * destroy it.
  */
 struct sysvmp_process *sysvmp_parent_process(void);
 
@@ -409,6 +420,171 @@ int sysvmp_rlock_locked(const struct sysvmp_rlock *lock);
 pid_t sysvmp_rlock_owner(const struct sysvmp_rlock *lock);
 void sysvmp_rlock_destroy(struct sysvmp_rlock *lock);
 
+/* Semaphore */
+
+/*
+ * Makes a semaphore of `value` permits, 0 to INT_MAX.  limit: as many as there
+ * can ever be, and not under value; 0: no limit but INT_MAX.
+ *
+ * With SYSVMP_PERMITS a permit is its acquirer's: it comes back when that
+ * process ends or destroys its handle, and only that process may release it.
+ * The kernel counts these, so there are 32,767 at most.
+ *
+ * Returns 0, or a creation code; -EINVAL, also for more than that.
+ */
+SYSVMP_MUST_CHECK int sysvmp_semaphore_create(struct sysvmp_semaphore **out,
+    unsigned value, unsigned limit, unsigned flags);
+
+/*
+ * Takes a permit, waiting while there is none.  Returns 0; or a waiting code,
+ * or a common code: it was not taken.
+ */
+SYSVMP_MUST_CHECK int sysvmp_semaphore_acquire(struct sysvmp_semaphore *s,
+    int timeout_ms);
+
+/*
+ * Gives n permits, all or none, and wakes as many.  Returns 0; -EOVERFLOW,
+ * there would be more than the limit; -EPERM, with SYSVMP_PERMITS, this
+ * process has not so many; -EINVAL, also when n is 0; or a common code.
+ */
+int sysvmp_semaphore_release(struct sysvmp_semaphore *s, unsigned n);
+
+/* How many permits there are; or a common code. */
+int sysvmp_semaphore_value(const struct sysvmp_semaphore *s);
+
+/*
+ * Frees this process's handle; the semaphore goes with the last.  No thread
+ * may be in a call on it.  NULL does nothing.
+ */
+void sysvmp_semaphore_destroy(struct sysvmp_semaphore *s);
+
+/* Condition */
+
+/*
+ * Makes a condition with that lock, which is the caller's as before and must
+ * outlive it; with NULL, with an RLock of its own.  Returns 0; -EBADF, the
+ * lock is older than this process's sysvmp_leave(); or a creation code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_condition_create(struct sysvmp_condition **out,
+    struct sysvmp_lock *lock_or_null);
+SYSVMP_MUST_CHECK int sysvmp_condition_create_rlock(
+    struct sysvmp_condition **out, struct sysvmp_rlock *lock);
+
+/* Its lock's acquire and release. */
+SYSVMP_MUST_CHECK int sysvmp_condition_acquire(struct sysvmp_condition *c,
+    int timeout_ms);
+int sysvmp_condition_release(struct sysvmp_condition *c);
+
+/*
+ * Releases the lock, which the caller holds, an RLock as often as it was
+ * taken; waits until it is notified; and takes the lock again as it was,
+ * however long that takes and whatever the result.  Returns
+ *   0                  it was notified
+ *   SYSVMP_OWNER_DEAD  the lock is held, but a holder ended with it: as
+ *                      sysvmp_lock_acquire(); whether notified or not, as one
+ *                      of those who wait is woken to be told
+ *   -EPERM             the caller does not hold the lock; nothing was done
+ *   -EIDRM, -EACCES    there is nothing to wait at; the lock is not held
+ *   or a waiting code; or another common code: nothing was done.
+ * Look at what is waited for in a loop, or use wait_for: a notification that
+ * a dead process was in the middle of passing on may come twice.
+ */
+SYSVMP_MUST_CHECK int sysvmp_condition_wait(struct sysvmp_condition *c,
+    int timeout_ms);
+
+/*
+ * Waits until pred(arg), called with the lock held, is not 0; within one
+ * deadline.  Returns 0, it is so; else as sysvmp_condition_wait(), of which
+ * SYSVMP_OWNER_DEAD is answered before pred is asked.
+ */
+SYSVMP_MUST_CHECK int sysvmp_condition_wait_for(struct sysvmp_condition *c,
+    int (*pred)(void *), void *arg, int timeout_ms);
+
+/*
+ * Wakes n of those that wait, the longest waiting first, or all that there
+ * are.  It waits for nobody's answer.  A notification of one that dies before
+ * its wait has returned goes to another.  Returns 0, also when nobody waits;
+ * -EPERM, the caller does not hold the lock; or a common code.
+ */
+int sysvmp_condition_notify(struct sysvmp_condition *c, unsigned n);
+int sysvmp_condition_notify_all(struct sysvmp_condition *c);
+
+/*
+ * Frees this process's handle, and that of its own lock; the condition goes
+ * with the last.  No thread may be in a call on it.  NULL does nothing.
+ */
+void sysvmp_condition_destroy(struct sysvmp_condition *c);
+
+/* Event */
+
+/* Makes an event that is not set.  Returns 0, or a creation code. */
+SYSVMP_MUST_CHECK int sysvmp_event_create(struct sysvmp_event **out);
+
+/*
+ * set: wakes all that wait, also when it is cleared at once, and lets pass who
+ * comes until then.  clear: who comes then waits.  Both 0, also when it was so
+ * before; or a common code.  Async-signal-safe, as is is_set: 1 or 0, or a
+ * common code.
+ */
+int sysvmp_event_set(struct sysvmp_event *e);
+int sysvmp_event_clear(struct sysvmp_event *e);
+int sysvmp_event_is_set(const struct sysvmp_event *e);
+
+/* Waits until it is set.  Returns 0; or a waiting code, or a common code. */
+SYSVMP_MUST_CHECK int sysvmp_event_wait(struct sysvmp_event *e,
+    int timeout_ms);
+
+/*
+ * Frees this process's handle; the event goes with the last.  No thread may be
+ * in a call on it.  NULL does nothing.
+ */
+void sysvmp_event_destroy(struct sysvmp_event *e);
+
+/* Barrier */
+
+/*
+ * Makes a barrier for so many parties, 1 to INT_MAX.  Each time that all have
+ * come, one of them runs action(arg), unless it is NULL, before they go on; a
+ * result that is not 0 breaks the barrier.  It is called in whatever process
+ * comes last.  Returns 0, or a creation code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_barrier_create(struct sysvmp_barrier **out,
+    unsigned parties, int (*action)(void *), void *arg);
+
+/*
+ * Waits until all parties have come.  A wait that times out or is interrupted
+ * breaks the barrier, as does the death of a process that waits, at once.
+ * Returns
+ *   0 to parties - 1       all have come: to each of them another number
+ *   -EAGAIN, -ETIMEDOUT    not all have come in time, and now it is broken
+ *   -EINTR                 asked for by sysvmp_set_interrupt()'s function;
+ *                          now it is broken
+ *   -ECANCELED             it is broken, was broken or reset meanwhile, or the
+ *                          action failed
+ *   or a common code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_barrier_wait(struct sysvmp_barrier *b,
+    int timeout_ms);
+
+/*
+ * reset: as new; abort: broken, until a reset.  Who waits is told -ECANCELED.
+ * Both 0, or a common code.
+ */
+int sysvmp_barrier_reset(struct sysvmp_barrier *b);
+int sysvmp_barrier_abort(struct sysvmp_barrier *b);
+
+/* How many it is for; how many wait now; whether it is broken: 1 or 0.  Or a
+ * common code. */
+int sysvmp_barrier_parties(const struct sysvmp_barrier *b);
+int sysvmp_barrier_n_waiting(const struct sysvmp_barrier *b);
+int sysvmp_barrier_broken(const struct sysvmp_barrier *b);
+
+/*
+ * Frees this process's handle; the barrier goes with the last.  No thread may
+ * be in a call on it.  NULL does nothing.
+ */
+void sysvmp_barrier_destroy(struct sysvmp_barrier *b);
+
 /* Queue */
 
 /*
@@ -427,6 +603,9 @@ void sysvmp_rlock_destroy(struct sysvmp_rlock *lock);
  * and goes back to the front when the taker ends, or destroys its handle,
  * without.  (So it may have more than maxsize messages for a while.)  A process
  * that has none itself sees the end of file when those of the others are done.
+ *
+ * With SYSVMP_FILENO it has a descriptor: sysvmp_queue_fileno().  Not with
+ * SYSVMP_JOINABLE: -EINVAL.
  *
  * Returns 0, or a creation code.
  */
@@ -494,6 +673,18 @@ SYSVMP_MUST_CHECK ssize_t sysvmp_queue_get_many(struct sysvmp_queue *q,
 ssize_t sysvmp_queue_next_len(const struct sysvmp_queue *q);
 
 /*
+ * Of a queue with SYSVMP_FILENO, a descriptor for poll(2) and its like: it is
+ * readable while there is a message, or the end of file, also after a kill;
+ * once too often for a message at most, so get it with SYSVMP_NOWAIT.  It is
+ * the handle's, close-on-exec: never read, write or close it, and take it out
+ * of an epoll set before the destroy.  A process that execs puts no more: there
+ * no end of file waits for its new program.  One that has closed descriptors it
+ * does not know (closefrom) may not put into the empty queue (-EBADF).
+ * -EINVAL, of a queue without.
+ */
+int sysvmp_queue_fileno(const struct sysvmp_queue *q);
+
+/*
  * Of a joinable queue; of another -EINVAL.
  *
  * task_done: the oldest message that this thread took from it is done, and
@@ -550,8 +741,8 @@ void sysvmp_queue_destroy(struct sysvmp_queue *q);
  * last one may be of any size.  The caller holds both ends until it gives them, closes them
  * or ends.  As long as any process holds an end, be it the one that waits at
  * the other, there is no end of file there: so give the ends away, or close
- * those that are not used.  Returns 0; or a creation code, with both ends
- * NULL.
+ * those that are not used.  With SYSVMP_FILENO: sysvmp_conn_fileno().
+ * Returns 0; or a creation code, with both ends NULL.
  */
 SYSVMP_MUST_CHECK int sysvmp_pipe_create(struct sysvmp_conn *end[2],
     unsigned flags);
@@ -597,6 +788,9 @@ int sysvmp_conn_poll(struct sysvmp_conn *c, int timeout_ms);
  * also for an end that only sends.
  */
 ssize_t sysvmp_conn_next_len(const struct sysvmp_conn *c);
+
+/* As sysvmp_queue_fileno(), of an end that receives. */
+int sysvmp_conn_fileno(const struct sysvmp_conn *c);
 
 /*
  * Whether the end is open here to receive; to send: 1, or 0, also when it was
@@ -669,6 +863,54 @@ int sysvmp_queue_task_done_msg(struct sysvmp_queue *q, struct sysvmp_msg *m);
 
 /* Frees it.  NULL does nothing. */
 void sysvmp_msg_destroy(struct sysvmp_msg *m);
+
+/* Waiting for any of several */
+
+/* What can be waited for, and when it is ready: a conn, when recv would not
+ * wait; a queue, when get would not; a process, when it has ended (its parent
+ * alone can tell); an event, when it is set. */
+enum { SYSVMP_WAIT_CONN = 1, SYSVMP_WAIT_QUEUE, SYSVMP_WAIT_PROCESS,
+    SYSVMP_WAIT_EVENT, SYSVMP_WAIT_FUTURE };
+
+struct sysvmp_waitable {
+    int kind;
+    int ready; /* stored: 1 or 0; what is broken or closed is ready, too */
+    union {
+        struct sysvmp_conn *conn;
+        struct sysvmp_queue *queue;
+        struct sysvmp_process *process;
+        struct sysvmp_event *event;
+        uint64_t reserved; /* 16 bytes for good */
+    } of;
+};
+
+/*
+ * Waits until one of n is ready, and marks all that are.  They stay so until
+ * somebody acts on them, which may be another process.  Returns how many are
+ * ready; 0, none in time (never -EAGAIN or -ETIMEDOUT; also when n is 0);
+ * -EINTR; -EINVAL, also for an unknown kind or a NULL in one; or a common
+ * code.
+ */
+SYSVMP_MUST_CHECK int sysvmp_wait(struct sysvmp_waitable *list, size_t n,
+    int timeout_ms);
+
+/* Shared memory */
+
+/*
+ * So many bytes that all processes of the program share, zero, aligned to 16:
+ * at the same address in all of them, whoever made it and whenever, before
+ * their fork or after.  They are freed by any of them, or with the program's
+ * last process; a process's end alone frees nothing, and sysvmp_leave() takes
+ * them out of the reach of who leaves.  What guards them against others is up
+ * to the caller: a lock.  Of 0 bytes it is a pointer that can be freed.  NULL
+ * when there is no room, or some process was stopped for a second in the middle
+ * of this; sysvmp_last_error() has more.
+ */
+SYSVMP_MUST_CHECK void *sysvmp_shared_alloc(size_t size);
+
+/* Frees it for all.  NULL does nothing; nor does what was not allocated so, or
+ * is free already, but the log is told. */
+void sysvmp_shared_free(void *memory);
 
 #if defined(__GNUC__) || defined(__clang__)
 #    pragma GCC visibility pop

@@ -23,6 +23,12 @@ enum seam {
     SEAM_SHMCTL,
     SEAM_MEMBARRIER,
     SEAM_MADVISE,
+    SEAM_PIPE,
+    SEAM_FCNTL,
+    SEAM_FSTAT,
+    SEAM_WRITE,
+    SEAM_READ,
+    SEAM_CLOSE,
     SEAM_CALLS
 };
 

@@ -31,7 +31,7 @@
 #include "internal.h"
 
 #include "arena.h"
-#include "barrier.h"
+#include "membarrier.h"
 #include "error.h"
 #include "hooks.h"
 #include "member.h"
@@ -203,7 +203,7 @@ announce(struct word *word, const struct attempt *attempt)
     bool starving = attempt->reserved || attempt->in_vain >= STARVING_WAKES;
 
     raise_flags(word, W | (starving ? S : 0));
-    return !word->swift || barrier_all();
+    return !word->swift || membarrier_all();
 }
 
 /* The lock can't be had now.  0: look again; else what the call answers. */
@@ -323,21 +323,37 @@ word_give_up(struct word *word)
 }
 
 #define PATIENCE_NS 100000000
+#define TIRED_NS    1000000000
+
+/* The lock for which this thread's patience was in vain, and until when it has
+ * no more: a call may come to the same lock a dozen times. */
+static _Thread_local struct {
+    const struct lock_words *words;
+    int64_t until;
+} tired;
+
+static bool
+patient(const struct word *word)
+{
+    return tired.words != word->words || deadline_now() >= tired.until;
+}
 
 /* With what is left of the deadline, but not less than the patience. */
 static int
 acquire_patiently(struct word *word, struct deadline *deadline)
 {
-    int64_t left = deadline_left(deadline);
-    struct deadline patient = DEADLINE(SYSVMP_FOREVER);
+    struct deadline longer = DEADLINE(SYSVMP_FOREVER);
     int result;
 
-    if (left < PATIENCE_NS)
-        patient = deadline_brief(&patient, PATIENCE_NS);
-    else
-        patient = *deadline;
-    result = word_acquire_slow(word, patient);
-    return result == -ETIMEDOUT ? deadline_code(deadline) : result;
+    if (deadline_left(deadline) >= PATIENCE_NS || !patient(word))
+        return word_acquire_slow(word, *deadline);
+    longer = deadline_brief(&longer, PATIENCE_NS);
+    result = word_acquire_slow(word, longer);
+    if (result != -ETIMEDOUT)
+        return result;
+    tired.words = word->words;
+    tired.until = deadline_now() + TIRED_NS;
+    return deadline_code(deadline);
 }
 
 int

@@ -29,7 +29,7 @@ struct word {
     int semaphores; /* where the owner's alive bit is, and */
     int gate;       /* where to sleep; each user has a bell there */
     bool swift;     /* a release need be no more than a store.  The same
-                     * wherever the word is: see barrier.c */
+                     * wherever the word is: see membarrier.c */
     struct spin_memory spin;
 };
 
@@ -73,12 +73,11 @@ word_try(struct word *word)
 }
 
 static inline int
-word_acquire(struct word *word, int timeout_ms)
+word_acquire(struct word *word, struct deadline deadline)
 {
     int result = word_try(word);
 
-    return LIKELY(result >= 0)
-        ? result : word_acquire_slow(word, DEADLINE(timeout_ms));
+    return LIKELY(result >= 0) ? result : word_acquire_slow(word, deadline);
 }
 
 static inline int

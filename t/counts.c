@@ -2,10 +2,12 @@
 /*
  * counts.c: what a call costs when nobody has to wait, in system calls, as
  * counted at the seam: none for a lock, msgsnd and msgrcv for a message; and
- * nobody is woken when nobody sleeps.
+ * nobody is woken when nobody sleeps.  A descriptor for event loops costs those
+ * alone who have asked for it.
  */
 #include <config.h>
 
+#include "files.h"
 #include "stage.h"
 #include "sysvmp.h"
 #include "tap.h"
@@ -24,7 +26,8 @@ enum { CALLS_OF_LOCK = 0 };
 static const char *const names[SEAM_CALLS] = {
     "semget", "semop", "semtimedop", "semctl", "msgget", "msgsnd", "msgrcv",
     "msgctl", "shmget", "shmat", "shmdt", "shmctl",
-    "membarrier"
+    "membarrier", "madvise", "pipe", "fcntl", "fstat", "write", "read",
+    "close"
 };
 
 static unsigned long expected[SEAM_CALLS];
@@ -161,6 +164,81 @@ nothing_there(void)
 }
 
 /*
+ * Descriptors.
+ */
+
+static unsigned long
+calls_on_descriptors(void)
+{
+    unsigned long sum = 0;
+
+    for (int i = SEAM_PIPE; i <= SEAM_CLOSE; i++)
+        sum += testing_calls[i];
+    return sum;
+}
+
+static int
+files_of(unsigned flags)
+{
+    struct sysvmp_queue *other;
+    struct sysvmp_conn *ends[2];
+    int n;
+
+    must(sysvmp_queue_create(&other, 0, flags), "queue_create");
+    must(sysvmp_pipe_create(ends, flags), "pipe_create");
+    must(sysvmp_conn_close(ends[0]), "conn_close");
+    must(sysvmp_queue_close(other), "queue_close");
+    n = files();
+    sysvmp_conn_destroy(ends[0]);
+    sysvmp_conn_destroy(ends[1]);
+    sysvmp_queue_destroy(other);
+    return n;
+}
+
+static void
+not_asked_for(void)
+{
+    int before = files();
+
+    count_from_here();
+    is_int(before, files_of(0), "counts: a queue and a pipe: no descriptor");
+    is_int(0, (int64_t)calls_on_descriptors(), "... and no call about one");
+    is_int(before + 5, files_of(SYSVMP_FILENO),
+        "... where they are asked for, a queue's two, and three of an end");
+    is_int(before, files(), "... which are closed");
+    ok(calls_on_descriptors() > 0, "... all counted");
+}
+
+static void
+asked_for(void)
+{
+    struct sysvmp_queue *plain = q;
+    char buf[64] = "";
+    int good = 0;
+
+    must(sysvmp_queue_create(&q, 0, SYSVMP_FILENO), "queue_create");
+    must(sysvmp_queue_put(q, buf, 1, SYSVMP_FOREVER), "put"); /* makes room */
+    must(sysvmp_queue_get(q, buf, 1, SYSVMP_FOREVER), "get");
+    count_from_here();
+    for (int i = 0; i < N; i++)
+        good += sysvmp_queue_put(q, buf, 64, SYSVMP_FOREVER) == 0 &&
+            sysvmp_queue_get(q, buf, 64, SYSVMP_FOREVER) == 64;
+    expected[SEAM_WRITE] = expected[SEAM_READ] = N;
+    expected[SEAM_FSTAT] = 2 * N;
+    is_int(N, good, "counts: with a descriptor %d times put and get", N);
+    counted_as_expected("... a write, a read, a look before each");
+    must(sysvmp_queue_put(q, buf, 64, SYSVMP_FOREVER), "put");
+    count_from_here();
+    for (int i = 0; i < N; i++)
+        good += sysvmp_queue_put(q, buf, 64, SYSVMP_FOREVER) == 0 &&
+            sysvmp_queue_get(q, buf, 64, SYSVMP_FOREVER) == 64;
+    is_int(2 * N, good, "... the same, while there is another message");
+    counted_as_expected("... no system call");
+    sysvmp_queue_destroy(q);
+    q = plain;
+}
+
+/*
  * With others: a child takes part, then sleeps or ends.
  */
 
@@ -232,7 +310,7 @@ in_a_child(void *arg)
 int
 main(void)
 {
-    plan(6 * 2 + 3 + 6 + 7);
+    plan(6 * 2 + 3 + 6 + 7 + 9);
     stage = shared(sizeof(*stage));
     must(sysvmp_lock_create(&lock), "lock_create");
     must(sysvmp_rlock_create(&rlock), "rlock_create");
@@ -244,6 +322,8 @@ main(void)
     queue_batch();
     pipe_pairs();
     nothing_there();
+    not_asked_for();
+    asked_for();
     after_contention();
     after_a_sleeper();
     is_int(0, reap(child(in_a_child, NULL)), "counts: ... and in a child");

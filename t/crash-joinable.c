@@ -16,6 +16,7 @@
 #include "memory.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum {
     SECOND = 5,

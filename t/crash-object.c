@@ -13,6 +13,7 @@
 #include "block.h"
 #include "crash.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -95,6 +96,12 @@ create_pipe(void *handle[2])
 }
 
 static int
+create_told_pipe(void *handle[2])
+{
+    return sysvmp_pipe_create((struct sysvmp_conn **)handle, SYSVMP_FILENO);
+}
+
+static int
 use_pipe(void *handle[2])
 {
     char byte;
@@ -110,11 +117,56 @@ destroy_pipe(void *handle[2])
     sysvmp_conn_destroy(handle[1]);
 }
 
+static int
+create_condition(void *handle[2])
+{
+    return sysvmp_condition_create((struct sysvmp_condition **)&handle[0],
+        NULL);
+}
+
+static int
+use_condition(void *handle[2])
+{
+    return sysvmp_condition_acquire(handle[0], SYSVMP_NOWAIT) +
+        (sysvmp_condition_wait(handle[0], SYSVMP_NOWAIT) != -EAGAIN) +
+        sysvmp_condition_notify(handle[0], 1) +
+        sysvmp_condition_release(handle[0]);
+}
+
+static void
+destroy_condition(void *handle[2])
+{
+    sysvmp_condition_destroy(handle[0]);
+}
+
+static int
+create_barrier(void *handle[2])
+{
+    return sysvmp_barrier_create((struct sysvmp_barrier **)&handle[0], 1,
+        NULL, NULL);
+}
+
+static int
+use_barrier(void *handle[2])
+{
+    return sysvmp_barrier_wait(handle[0], SYSVMP_NOWAIT) +
+        sysvmp_barrier_reset(handle[0]);
+}
+
+static void
+destroy_barrier(void *handle[2])
+{
+    sysvmp_barrier_destroy(handle[0]);
+}
+
 static const struct noun nouns[] = {
     {"lock", create_lock, use_lock, destroy_lock},
     {"rlock", create_rlock, use_rlock, destroy_rlock},
     {"queue", create_queue, use_queue, destroy_queue},
     {"pipe", create_pipe, use_pipe, destroy_pipe},
+    {"condition", create_condition, use_condition, destroy_condition},
+    {"barrier", create_barrier, use_barrier, destroy_barrier},
+    {"pipe with descriptors", create_told_pipe, use_pipe, destroy_pipe},
 };
 
 enum { NOUNS = sizeof(nouns) / sizeof(nouns[0]) };

@@ -14,6 +14,7 @@
 #include "arena.h"
 #include "block.h"
 #include "child.h"
+#include "files.h"
 #include "testing.h"
 
 #include <signal.h>
@@ -62,7 +63,8 @@ static struct {
 
 static const char *const seam_names[SEAM_CALLS] = {"semget", "semop",
     "semtimedop", "semctl", "msgget", "msgsnd", "msgrcv", "msgctl", "shmget",
-    "shmat", "shmdt", "shmctl", "membarrier", "madvise"};
+    "shmat", "shmdt", "shmctl", "membarrier", "madvise", "pipe", "fcntl",
+    "fstat", "write", "read", "close"};
 
 static void
 wrong(const char *what, int64_t wanted, int64_t seen)
@@ -385,6 +387,51 @@ a_joinable_queue(void)
     sysvmp_queue_destroy(q);
 }
 
+/* There is no code, but a text. */
+static int64_t
+allocate(char **p, size_t size)
+{
+    *p = sysvmp_shared_alloc(size);
+    return *p ? 0 : -ENOMEM;
+}
+
+static void
+log_is_wrong(int level, const char *line, void *unused)
+{
+    if (level == SYSVMP_LOG_ERROR && strstr(line, "shared_free") && !unused)
+        wrong(line, 0, 1);
+}
+
+/* One, and again, when what it had is used before. */
+static void
+use_blocks(size_t size)
+{
+    for (int i = 0; i < 2; i++) {
+        char *p, *q;
+
+        CALL(0, CREATION, allocate(&p, size));
+        CALL(0, CREATION, allocate(&q, size));
+        for (size_t k = 0; p && k < size; k += 1021)
+            if (p[k] != 0)
+                wrong("a block is not zero", 0, p[k]);
+        if (p)
+            memset(p, 1, size);
+        if (q)
+            memset(q, 1, size);
+        sysvmp_shared_free(p);
+        sysvmp_shared_free(q);
+    }
+}
+
+static void
+shared_memory(void)
+{
+    sysvmp_set_log(log_is_wrong, NULL);
+    use_blocks(100);
+    use_blocks(2000);
+    use_blocks(LARGE);
+}
+
 static void
 use_pipe(struct sysvmp_conn *end[2])
 {
@@ -417,6 +464,136 @@ a_pipe(void)
         wrong("a pipe with one end", 0, 1);
     sysvmp_conn_destroy(end[0]);
     sysvmp_conn_destroy(end[1]);
+}
+
+/* Where there is nothing to wait at the lock is not held, else it is. */
+static int
+wait_shortly(struct sysvmp_condition *c)
+{
+    int result = sysvmp_condition_acquire(c, LONG_MS);
+    int lost;
+
+    if (result < 0)
+        return result;
+    result = sysvmp_condition_wait(c, SHORT_MS);
+    lost = result == -EIDRM || result == -EACCES;
+    if ((sysvmp_condition_release(c) != 0) != lost)
+        wrong("a wait, and the lock is held", !lost, lost);
+    return result;
+}
+
+static int
+notify_one(struct sysvmp_condition *c)
+{
+    int result = sysvmp_condition_acquire(c, LONG_MS);
+
+    if (result < 0)
+        return result;
+    result = sysvmp_condition_notify(c, 1);
+    if (sysvmp_condition_release(c) != 0)
+        wrong("a release", 0, 1);
+    return result;
+}
+
+static void
+a_condition(void)
+{
+    struct sysvmp_condition *c = NULL;
+
+    CALL(0, CREATION, sysvmp_condition_create(&c, NULL));
+    if (c) {
+        CALL(-ETIMEDOUT, COMMON | WAITING, wait_shortly(c));
+        CALL(0, COMMON | WAITING, notify_one(c));
+    }
+    sysvmp_condition_destroy(c);
+}
+
+static int
+wait_anew(struct sysvmp_barrier *b)
+{
+    int result = sysvmp_barrier_reset(b);
+
+    return result < 0 ? result : sysvmp_barrier_wait(b, SHORT_MS);
+}
+
+static void
+a_barrier(void)
+{
+    struct sysvmp_barrier *b = NULL, *alone = NULL;
+
+    CALL(0, CREATION, sysvmp_barrier_create(&b, 2, NULL, NULL));
+    CALL(0, CREATION, sysvmp_barrier_create(&alone, 1, NULL, NULL));
+    if (b) {
+        CALL(-ETIMEDOUT, COMMON | WAITING, wait_anew(b));
+        CALL(1, COMMON, sysvmp_barrier_broken(b));
+        CALL(0, COMMON, sysvmp_barrier_reset(b));
+        CALL(0, COMMON, sysvmp_barrier_n_waiting(b));
+    }
+    if (alone)
+        CALL(0, COMMON | WAITING, sysvmp_barrier_wait(alone, SHORT_MS));
+    sysvmp_barrier_destroy(b);
+    sysvmp_barrier_destroy(alone);
+}
+
+/* With descriptors, of which none is left behind. */
+
+static void
+use_told_queue(struct sysvmp_queue *q)
+{
+    struct sysvmp_msg *m = NULL;
+    char buf[8];
+
+    CALL(0, COMMON | WAITING, sysvmp_queue_put(q, "123", 3, SHORT_MS));
+    CALL(0, COMMON | WAITING, sysvmp_queue_put(q, large, LARGE, SHORT_MS));
+    CALL(3, COMMON | WAITING, sysvmp_queue_get(q, buf, 8, SYSVMP_NOWAIT));
+    CALL(LARGE, COMMON | WAITING | BROKEN, sysvmp_queue_next_len(q));
+    CALL(0, COMMON | WAITING, sysvmp_queue_get_msg(q, &m, SHORT_MS));
+    sysvmp_msg_destroy(m);
+    CALL(-EAGAIN, COMMON | WAITING, sysvmp_queue_get(q, buf, 8, 0));
+    use_batches(q);
+    CALL(0, COMMON, sysvmp_queue_close(q));
+    CALL(-EPIPE, COMMON | WAITING | END,
+        sysvmp_queue_get(q, buf, 8, SHORT_MS));
+}
+
+/* Does poll(2) say what the calls do? */
+static void
+use_told_pipe(struct sysvmp_conn *end[2])
+{
+    int fd = sysvmp_conn_fileno(end[0]);
+    char buf[8];
+
+    CALL(0, 0, readiness(fd, 0));
+    CALL(0, COMMON | WAITING | END,
+        sysvmp_conn_send(end[1], "123", 3, SHORT_MS));
+    if (sysvmp_conn_poll(end[0], SYSVMP_NOWAIT) == 1) {
+        CALL(POLLIN, 0, readiness(fd, 0));
+        CALL(3, COMMON | WAITING,
+            sysvmp_conn_recv(end[0], buf, 8, SYSVMP_NOWAIT));
+    }
+    CALL(0, COMMON | WAITING, sysvmp_conn_poll(end[0], SYSVMP_NOWAIT));
+    CALL(0, COMMON, sysvmp_conn_close(end[1]));
+    CALL(POLLHUP, 0, readiness(fd, 0) & POLLHUP);
+}
+
+static void
+told_by_files(void)
+{
+    struct sysvmp_conn *end[2] = {NULL, NULL};
+    struct sysvmp_queue *q = NULL;
+    int before = files();
+
+    CALL(0, CREATION,
+        sysvmp_queue_create(&q, 0, SYSVMP_EOF | SYSVMP_FILENO));
+    if (q)
+        use_told_queue(q);
+    sysvmp_queue_destroy(q);
+    CALL(0, CREATION, sysvmp_pipe_create(end, SYSVMP_FILENO));
+    if (end[0] && end[1])
+        use_told_pipe(end);
+    sysvmp_conn_destroy(end[0]);
+    sysvmp_conn_destroy(end[1]);
+    CALL(before, 0, files());
 }
 
 struct things {
@@ -706,6 +883,15 @@ static const struct failure failures[] = {
     {SEAM_MEMBARRIER, EITHER, {ENOSYS, EINVAL, ENOMEM, EPERM}},
     {SEAM_MADVISE, EITHER, {ENOMEM, EINVAL, EFAULT, EOPNOTSUPP}},
     {SEAM_MADVISE, 1 << ONCE, {EINTR}},
+    {SEAM_PIPE, EITHER, {EMFILE}},
+    {SEAM_PIPE, 1 << ONCE, {ENFILE, ENOMEM, EPERM}},
+    {SEAM_FCNTL, 1 << ONCE, {EMFILE, EPERM}},
+    {SEAM_FSTAT, EITHER, {EPERM}},
+    {SEAM_FSTAT, 1 << ONCE, {EINTR}},
+    {SEAM_WRITE, EITHER, {ENOMEM}},
+    {SEAM_WRITE, 1 << ONCE, {EINTR}},
+    {SEAM_READ, EITHER, {EPERM}},
+    {SEAM_READ, 1 << ONCE, {EINTR}},
 };
 
 static void
@@ -726,7 +912,7 @@ walk_all(const char *name, void (*fn)(void))
 int
 main(void)
 {
-    plan(11);
+    plan(15);
     now = shared(sizeof(*now));
     walk_all("a lock, a second one", a_lock);
     walk_all("an rlock", an_rlock);
@@ -734,7 +920,11 @@ main(void)
     walk_all("a bounded queue", a_bounded_queue);
     walk_all("large messages, several, in place", large_messages);
     walk_all("a joinable queue", a_joinable_queue);
+    walk_all("shared memory", shared_memory);
     walk_all("a pipe", a_pipe);
+    walk_all("a condition", a_condition);
+    walk_all("a barrier", a_barrier);
+    walk_all("a queue and a pipe with descriptors", told_by_files);
     walk_all("a process is started and joined", a_process);
     walk_all("the program forks by itself", a_fork);
     walk_all("it leaves and begins anew", a_leave);

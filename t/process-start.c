@@ -162,6 +162,22 @@ no_stdin(void)
         bail("no stdin");
 }
 
+/* What stdio has read ahead is the parent's. */
+static void
+stdin_read_ahead(void)
+{
+    int in[2];
+
+    if (pipe(in) < 0 || write(in[1], "ab", 2) != 2 ||
+        dup2(in[0], STDIN_FILENO) < 0)
+        bail("pipe: errno %d", errno);
+    close(in[1]);
+    is_int('a', getchar(), "the parent reads from its stdin");
+    is_int(0, end_of(started(stdin_is_null, NULL)), "... its child does not");
+    is_int('b', getchar(), "... and the parent goes on");
+    close(in[0]);
+}
+
 static int
 print(void *arg)
 {
@@ -278,11 +294,12 @@ cpus(void)
 int
 main(void)
 {
-    plan(38);
+    plan(41);
     told = shared(sizeof(*told));
     names();
     codes();
     no_stdin();
+    stdin_read_ahead();
     flushed_once();
     flushed_all();
     like_fork();

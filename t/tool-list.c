@@ -12,17 +12,19 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
-enum { LISTINGS = 30 };
+enum { LISTINGS = 30, WAITERS = 5 };
 
 /* In the order in which they are made, which is in their names. */
 static struct sysvmp_queue *deep, *empty, *full;
 static struct sysvmp_lock *held, *orphaned, *idle;
 static struct sysvmp_rlock *again;
 static struct sysvmp_conn *end[2];
+static struct sysvmp_semaphore *plain, *permits;
+static struct sysvmp_event *event;
 
 static struct {
     _Atomic int ready, up, waiting, over;
-    int pid[4], killed;
+    int pid[WAITERS], killed;
 } *stage;
 
 static int
@@ -51,7 +53,14 @@ acquire_again(void)
     return sysvmp_rlock_acquire(again, SYSVMP_FOREVER);
 }
 
-static int (*const waits[])(void) = {get, put, acquire, acquire_again};
+static int
+wait_for_event(void)
+{
+    return sysvmp_event_wait(event, SYSVMP_FOREVER);
+}
+
+static int (*const waits[])(void) = {get, put, acquire, acquire_again,
+    wait_for_event};
 
 static int
 wait_in(void *arg)
@@ -82,6 +91,10 @@ make_objects(void)
     must(sysvmp_lock_create(&orphaned), "lock_create");
     must(sysvmp_rlock_create(&again), "rlock_create");
     must(sysvmp_lock_create(&idle), "lock_create");
+    must(sysvmp_semaphore_create(&plain, 3, 0, 0), "semaphore_create");
+    must(sysvmp_semaphore_create(&permits, 3, 0, SYSVMP_PERMITS), "create");
+    must(sysvmp_event_create(&event), "event_create");
+    must(sysvmp_semaphore_acquire(plain, 0), "acquire");
     for (int i = 0; i < 3; i++)
         must(sysvmp_queue_put(deep, "0123456789", 10, 0), "put");
     must(sysvmp_conn_send(end[1], "x", 1, 0), "send");
@@ -93,15 +106,15 @@ make_objects(void)
 static int
 program(void *arg)
 {
-    static int number[4] = {0, 1, 2, 3};
+    static int number[WAITERS] = {0, 1, 2, 3, 4};
 
     (void)arg;
     make_objects();
     stage->killed = child(die_holding, NULL);
     until(&stage->up, 1);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < WAITERS; i++)
         stage->pid[i] = child(wait_in, &number[i]);
-    until(&stage->waiting, 4);
+    until(&stage->waiting, WAITERS);
     slay(stage->killed); /* last, so that nobody takes its seat */
     atomic_store(&stage->ready, 1);
     for (;;)
@@ -183,15 +196,28 @@ locks_are_shown(const char *holder)
 }
 
 static void
+others_are_shown(void)
+{
+    is_str("2 free", member_of("objects", "semaphore-8", "state"),
+        "list: a semaphore, and its value");
+    is_str("3 free", member_of("objects", "semaphore-9", "state"),
+        "one with permits, and its value");
+    is_str("clear", member_of("objects", "event-10", "state"),
+        "an event that is not set");
+    is_str("1", member_of("objects", "event-10", "waiters"),
+        "... for which one waits");
+}
+
+static void
 processes_are_shown(const char *creator)
 {
     is_str(creator, member_of("arenas", NULL, "creator"),
         "list: the program's arena");
     is_str("live", member_of("arenas", NULL, "state"), "... is live");
-    is_str("5", member_of("arenas", NULL, "alive"), "... with 5 processes");
+    is_str("6", member_of("arenas", NULL, "alive"), "... with 6 processes");
     is_str("1", member_of("arenas", NULL, "dead"), "... one that was killed");
-    is_str("8", member_of("arenas", NULL, "objects"), "... and 8 objects");
-    is_int(5, count_of("\"state\": \"alive\""), "... all of those are shown");
+    is_str("11", member_of("arenas", NULL, "objects"), "... and 11 objects");
+    is_int(6, count_of("\"state\": \"alive\""), "... all of those are shown");
     is_str(creator, member_of("processes", "alive", "pid"),
         "... the creator among them");
 }
@@ -204,17 +230,18 @@ a_live_program(void)
 
     snprintf(creator, sizeof(creator), "%d", (int)pid);
     until(&stage->ready, 1);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < WAITERS; i++)
         asleep(stage->pid[i]);
     is_int(0, tool("list --json"), "list: --json");
     processes_are_shown(creator);
     queues_are_shown();
     locks_are_shown(creator);
+    others_are_shown();
     is_int(0, tool("list"), "list: as tables");
     ok(strstr(tool_output, creator) != NULL, "... that name the creator");
     ok(strstr(tool_output, "rlock-6") != NULL, "... and the objects");
     slay(pid);
-    for (int i = 0; i < 4; i++) /* orphans, that have come home to us */
+    for (int i = 0; i < WAITERS; i++) /* orphans, that have come home to us */
         slay(stage->pid[i]);
 }
 
@@ -260,7 +287,7 @@ nothing_left(void *arg)
 int
 main(void)
 {
-    enum { TESTS = 35 };
+    enum { TESTS = 39 };
 
     plan(TESTS);
     if (!have_tool(TESTS))

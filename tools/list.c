@@ -160,6 +160,10 @@ kind_name(uint32_t kind)
         [OBJECT_RLOCK] = "rlock",
         [OBJECT_QUEUE] = "queue",
         [OBJECT_PIPE] = "pipe",
+        [OBJECT_SEMAPHORE] = "semaphore",
+        [OBJECT_CONDITION] = "condition",
+        [OBJECT_EVENT] = "event",
+        [OBJECT_BARRIER] = "barrier",
     };
 
     return kind < N(names) && names[kind] != NULL ? names[kind] : "unknown";
@@ -188,9 +192,27 @@ add_holder(struct table *table, const struct view *view,
         known && view_alive(view, set, seat) ? "held" : "dead");
 }
 
-/* The fast lock's waiters sleep at its gate, the plain lock's at a counter. */
+/* With SYSVMP_PERMITS the kernel has them, in the second slot's counter. */
 static void
-add_lock(struct table *table, const struct view *view,
+add_state(struct table *table, const struct view_object *object,
+    const struct view_set *set)
+{
+    uint64_t value = object->value;
+
+    if (object->kind == OBJECT_EVENT) {
+        table_text(table, value ? "set" : "clear");
+    } else if (object->kind == OBJECT_SEMAPHORE) {
+        if (object->slots > 1 && set->id >= 0)
+            value = set->values[BLOCK_COUNTERS + object->slot + 1];
+        table_text(table, "%" PRIu64 " free", value);
+    } else {
+        table_none(table, "");
+    }
+}
+
+/* What is no channel.  Some sleep at a gate, some at a counter. */
+static void
+add_other(struct table *table, const struct view *view,
     const struct view_object *object, const struct view_set *set)
 {
     int waiters = 0;
@@ -204,7 +226,12 @@ add_lock(struct table *table, const struct view *view,
         table_none(table, "?");
     table_none(table, "");
     table_none(table, "");
-    add_holder(table, view, set, object->owner);
+    if (object->kind == OBJECT_LOCK || object->kind == OBJECT_RLOCK) {
+        add_holder(table, view, set, object->owner);
+    } else {
+        table_none(table, "");
+        add_state(table, object, set);
+    }
     table_number(table, (uint64_t) waiters);
     table_none(table, "");
 }
@@ -261,10 +288,10 @@ list_object(struct listing *listing, const struct view *view,
         add_arena_name(table, view);
     table_text(table, "%s-%" PRIu32, kind_name(object->kind), object->index);
     table_text(table, "%s", kind_name(object->kind));
-    if (object->kind == OBJECT_LOCK || object->kind == OBJECT_RLOCK)
-        add_lock(table, view, object, &set);
-    else
+    if (object->kind == OBJECT_QUEUE || object->kind == OBJECT_PIPE)
         add_channel(table, object, &set, sums);
+    else
+        add_other(table, view, object, &set);
     sums->objects++;
 }
 

@@ -240,7 +240,11 @@ view_object(const struct view *view, uint32_t index,
     };
     if (object->kind == OBJECT_LOCK || object->kind == OBJECT_RLOCK)
         object->owner = shm_load(&entry->lock.owner);
-    else
+    else if (object->kind == OBJECT_SEMAPHORE)
+        object->value = shm_load(&entry->semaphore.value);
+    else if (object->kind == OBJECT_EVENT)
+        object->value = shm_load(&entry->event.state) & 1;
+    else if (object_has_list(entry))
         view_list(&entry->channel.list, object);
     check_slots(object);
 }

@@ -64,6 +64,7 @@ struct view_object {
     int queue;
     uint64_t owner; /* of a lock: its owner id, or 0 */
     uint64_t messages, bytes; /* of a channel: in shared memory */
+    uint64_t value; /* of a semaphore; of an event: 1 is set */
 };
 
 uint32_t view_objects(const struct view *view);

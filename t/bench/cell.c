@@ -79,7 +79,7 @@ side_main(struct cell *cell, unsigned index, side_fn *fn, void *arg,
 {
     struct side *self = &cell->board->side[index];
 
-    pin(cell->cpu[index]);
+    pin(cell->cpu[index % 2]);
     self->board = cell->board;
     self->index = index;
     atomic_fetch_add(&cell->board->ready, 1);
@@ -107,13 +107,14 @@ sides_wait(const pid_t *pid, unsigned sides)
     return good;
 }
 
-bool
-sides_run(struct cell *cell, side_fn *a, side_fn *b, void *arg)
+/* A cell may do so several times. */
+static bool
+run(struct cell *cell, side_fn *const *fn, unsigned sides, void *arg)
 {
-    side_fn *const fn[2] = { a, b };
-    unsigned sides = b == NULL ? 1 : 2;
-    pid_t pid[2];
+    pid_t pid[SIDES_MAX];
 
+    atomic_store(&cell->board->ready, 0);
+    atomic_store(&cell->board->stop, false);
     for (unsigned i = 0; i < sides; i++) {
         pid[i] = fork_side();
         if (pid[i] == 0)
@@ -124,6 +125,24 @@ sides_run(struct cell *cell, side_fn *a, side_fn *b, void *arg)
     sleep_ms(cell->ms);
     atomic_store(&cell->board->stop, true);
     return sides_wait(pid, sides);
+}
+
+bool
+sides_run(struct cell *cell, side_fn *a, side_fn *b, void *arg)
+{
+    side_fn *const fn[2] = { a, b };
+
+    return run(cell, fn, b == NULL ? 1 : 2, arg);
+}
+
+bool
+crew_run(struct cell *cell, side_fn *fn, unsigned sides, void *arg)
+{
+    side_fn *all[SIDES_MAX];
+
+    for (unsigned i = 0; i < sides; i++)
+        all[i] = fn;
+    return run(cell, all, sides, arg);
 }
 
 int

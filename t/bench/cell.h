@@ -31,9 +31,11 @@
 /* Two lines: CPUs fetch the neighbour of a line with it. */
 #define BENCH_LINE 128
 
+#define SIDES_MAX 8
+
 struct side {
     _Alignas(BENCH_LINE) struct board *board;
-    unsigned index;     /* 0 or 1 */
+    unsigned index;     /* 0 to SIDES_MAX - 1 */
     uint64_t n;         /* written by the side: what it did, and when */
     uint64_t begin;
     uint64_t end;
@@ -44,7 +46,7 @@ struct board {
     _Alignas(BENCH_LINE) atomic_uint ready;   /* sides that can begin */
     _Alignas(BENCH_LINE) atomic_bool stop;    /* the time is up */
     _Alignas(BENCH_LINE) volatile uint64_t counter; /* under the lock */
-    struct side side[2];
+    struct side side[SIDES_MAX];
     _Alignas(BENCH_LINE) char room[1024];     /* the subject's own */
 };
 
@@ -72,6 +74,9 @@ int cell_main(const struct cell_entry *entries, int argc, char **argv);
  * the cell's time. False when one of them failed.
  */
 bool sides_run(struct cell *cell, side_fn *a, side_fn *b, void *arg);
+
+/* The same for up to SIDES_MAX that all do the same, on either CPU in turn. */
+bool crew_run(struct cell *cell, side_fn *fn, unsigned sides, void *arg);
 
 /* fork(), but the child is killed when its parent ends before it. */
 pid_t fork_side(void);

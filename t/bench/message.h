@@ -13,7 +13,9 @@
 
 #define MESSAGE_WORDS   8
 #define MESSAGE_SIZE    (MESSAGE_WORDS * sizeof(uint64_t))
-#define MESSAGE_WARM_UP 1000
+#ifndef MESSAGE_WARM_UP
+#    define MESSAGE_WARM_UP 1000
+#endif
 
 struct message {
     long type;                          /* for msgsnd: it is not copied */

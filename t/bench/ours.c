@@ -5,7 +5,6 @@
  * is here, too: fork, which costs more the more a process has mapped.
  */
 #include <stddef.h>
-#include <stdio.h>
 #include <sysvmp.h>
 
 #include "carry-ours.h"
@@ -14,25 +13,9 @@
 #include "idle.h"
 #include "lock.h"
 #include "message.h"
+#include "nouns-ours.h"
+#include "ours.h"
 #include "process.h"
-
-static void
-must(int code, const char *what)
-{
-    if (code != 0)
-        fail("%s: %s: %s", what, sysvmp_strerror(code), sysvmp_last_error());
-}
-
-/* Whether the call gave what it should; if not, it says what came instead. */
-static inline bool
-gave(ssize_t wanted, ssize_t got)
-{
-    if (got != wanted)
-        fprintf(stderr, "%zd: %s: %s\n", got,
-            got > 0 ? "too much" : sysvmp_strerror((int)got),
-            sysvmp_last_error());
-    return got == wanted;
-}
 
 /* Lock */
 static bool
@@ -297,6 +280,18 @@ static const struct cell_entry entries[] = {
     { "process", "sysvmp", process },
     { "process", "fork", process_fork },
     { "idle", "sysvmp", idle },
+    { "event", "sysvmp", event_ours },
+    { "condition", "sysvmp", condition_ours },
+    { "barrier-2", "sysvmp", barrier_2_ours },
+    { "barrier-8", "sysvmp", barrier_8_ours },
+    { "semaphore-1", "sysvmp", semaphore_1_ours },
+    { "semaphore-1", "sysvmp-permits", semaphore_1_permits },
+    { "semaphore-2", "sysvmp", semaphore_2_ours },
+    { "semaphore-2", "sysvmp-permits", semaphore_2_permits },
+    { "wait-1", "sysvmp", wait_1_ours },
+    { "wait-1", "recv", wait_recv },
+    { "wait-64", "sysvmp", wait_64_ours },
+    { "wait-64", "recv", wait_recv },
     { NULL, NULL, NULL }
 };
 

@@ -24,4 +24,19 @@ cell_fn pipe_2cpu_socketpair, pipe_1cpu_socketpair;
 cell_fn process_fork;
 cell_fn idle_sysv;
 
+/* nouns-pthread.c */
+cell_fn event_pthread, event_posix;
+cell_fn condition_pthread;
+cell_fn barrier_2_pthread, barrier_8_pthread;
+cell_fn semaphore_1_posix, semaphore_2_posix;
+
+/* nouns-raw.c */
+cell_fn event_semop, event_futex, event_spin;
+cell_fn condition_futex;
+cell_fn barrier_2_futex, barrier_2_spin, barrier_8_futex;
+
+/* nouns-poll.c */
+cell_fn wait_1_poll, wait_64_poll;
+cell_fn wait_1_epoll, wait_64_epoll;
+
 #endif /* BENCH_PEERS_H */

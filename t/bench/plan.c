@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "grid.h"
+#include "nouns-plan.h"
 #include "plan.h"
 
 static const struct experiment experiments[] = {
@@ -121,16 +122,24 @@ static const struct row rows[] = {
 const struct row *
 plan_row(int index)
 {
-    int own = sizeof(rows) / sizeof(*rows) - 1;
+    int n = sizeof(rows) / sizeof(*rows) - 1;
 
-    return index < own ? &rows[index] : grid_row(index - own);
+    if (index < n)
+        return &rows[index];
+    for (index -= n, n = 0; nouns_row(n) != NULL; n++)
+        if (n == index)
+            return nouns_row(n);
+    return grid_row(index - n);
 }
 
 const struct experiment *
 plan_experiment(const struct row *row)
 {
-    for (const struct experiment *e = experiments; e->name != NULL; e++)
+    const struct experiment *e;
+
+    for (e = experiments; e->name != NULL; e++)
         if (strcmp(e->name, row->experiment) == 0)
             return e;
-    return grid_experiment(row);
+    e = nouns_experiment(row);
+    return e != NULL ? e : grid_experiment(row);
 }

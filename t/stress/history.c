@@ -6,6 +6,7 @@
  */
 #include <config.h>
 
+#include "../files.h"
 #include "history.h"
 #include "storm.h"
 #include "tap.h"
@@ -68,9 +69,11 @@ new_channel(struct channel channel)
 int
 history_queue(const char *name, size_t limit, unsigned flags)
 {
-    struct channel channel = {.name = name, .limit = limit};
+    struct channel channel = {.name = name, .limit = limit, .fileno = -1};
 
     must(sysvmp_queue_create(&channel.queue, limit, flags), "queue_create");
+    if (flags & SYSVMP_FILENO)
+        channel.fileno = sysvmp_queue_fileno(channel.queue);
     return new_channel(channel);
 }
 
@@ -81,11 +84,11 @@ history_pipe(const char *name, unsigned flags)
     int first;
 
     must(sysvmp_pipe_create(end, flags), "pipe_create");
-    first = new_channel(
-        (struct channel){.name = name, .reads = end[0], .writes = end[1]});
+    first = new_channel((struct channel){.name = name, .reads = end[0],
+        .writes = end[1], .fileno = -1});
     if (!(flags & SYSVMP_SIMPLEX))
-        new_channel((struct channel){
-            .name = name, .reads = end[1], .writes = end[0]});
+        new_channel((struct channel){.name = name, .reads = end[1],
+            .writes = end[0], .fileno = -1});
     return first;
 }
 
@@ -439,13 +442,25 @@ history_sends(int sender, int worker, int thread)
     return 0;
 }
 
+/* By poll(2), for good; how long the call may wait then. */
+static int
+await_readiness(int channel, unsigned *seed)
+{
+    int fd = channels[channel].fileno;
+
+    if (fd < 0)
+        return storm_timeout(seed);
+    readiness(fd, -1);
+    return SYSVMP_NOWAIT;
+}
+
 int
 history_receives(int receiver, int channel, int worker, int thread)
 {
     unsigned seed = storm_draw(worker, thread);
 
     for (;;) {
-        int ms = storm_timeout(&seed);
+        int ms = await_readiness(channel, &seed);
         ssize_t len = several(channel, &seed)
             ? receive_several(receiver, channel, ms)
             : history_receive(receiver, channel, ms);

@@ -26,6 +26,7 @@ struct channel {
     size_t limit;               /* of a bounded queue, else 0 */
     struct sysvmp_queue *queue; /* or else a pipe: */
     struct sysvmp_conn *reads, *writes;
+    int fileno; /* with SYSVMP_FILENO: receivers wait by poll(2); else -1 */
 };
 
 int history_queue(const char *name, size_t limit, unsigned flags);

@@ -22,6 +22,7 @@
 #include "arena.h"
 #include "block.h"
 #include "../child.h"
+#include "../files.h"
 #include "heap.h"
 #include "list.h"
 #include "member.h"
@@ -48,7 +49,8 @@ enum {
     LARGE = 100000,
     ITEMS = 4,
     UNITS = 64, /* of the heap: the first ones, which are in use */
-    CHANNELS = 5
+    SHARED = 8,
+    CHANNELS = 6
 };
 
 /* Shared by all processes. */
@@ -65,6 +67,7 @@ static struct board {
     const char *_Atomic under[2];
     _Atomic int waits[2];
     _Atomic int stuck; /* so many did, for ever */
+    char *_Atomic block[SHARED]; /* of shared memory */
     char what[EACH + 2][120];
 } *board;
 
@@ -74,7 +77,7 @@ static int who; /* 0: the program; 1: its peer */
 static struct objects {
     struct sysvmp_lock *lock;
     struct sysvmp_rlock *rlock;
-    struct sysvmp_queue *q, *bounded, *joinable;
+    struct sysvmp_queue *q, *bounded, *joinable, *told;
     struct sysvmp_conn *end[2];
     struct sysvmp_process *peer;
     int ids[CHANNELS]; /* of the kernel's queues */
@@ -335,6 +338,44 @@ use_joinable(void)
     CALL(sysvmp_queue_join(q, ms), 0, ms);
 }
 
+/* What one process allocates, the other may free; or none of ours, or what is
+ * free already. */
+static void
+use_shared(void)
+{
+    static char *mine;
+    size_t size = 1 + chance(&chances, chance(&chances, 4) ? 3000 : LARGE);
+    unsigned i = chance(&chances, SHARED);
+    char *p, *old;
+    int64_t start = now_ns();
+
+    begin_call("shared_alloc", 1);
+    p = sysvmp_shared_alloc(size);
+    end_call();
+    (void)answered("shared_alloc", p ? 0 : -ENOMEM, 0, start, 0);
+    if (p)
+        memset(p, 'x', size);
+    old = atomic_exchange(&board->block[i], p);
+    if (chance(&chances, 4) == 0 && mine)
+        old = mine + chance(&chances, 2) * chance(&chances, LARGE);
+    mine = p;
+    WAIT_VOID(sysvmp_shared_free(old));
+}
+
+/* What poll(2) says may be wrong, but there is nobody it kills. */
+static void
+use_told(void)
+{
+    int fd = (int)CALL(sysvmp_queue_fileno(the.told), INT32_MAX, 0);
+
+    if (chance(&chances, 2))
+        use_queue(the.told);
+    else
+        use_several(the.told);
+    if (fd >= 0)
+        (void)readiness(fd, some_timeout());
+}
+
 static void
 make_more(void)
 {
@@ -352,7 +393,7 @@ make_more(void)
 static void
 use(void)
 {
-    switch (chance(&chances, 9)) {
+    switch (chance(&chances, 12)) {
     case 0:
         use_locks();
         break;
@@ -374,6 +415,13 @@ use(void)
     case 6:
     case 7:
         use_joinable();
+        break;
+    case 8:
+    case 9:
+        use_shared();
+        break;
+    case 10:
+        use_told();
         break;
     default:
         make_more();
@@ -585,6 +633,8 @@ make_objects(void)
     must(sysvmp_pipe_create(the.end, 0), "pipe_create");
     must(sysvmp_queue_create(&the.joinable, 0, SYSVMP_JOINABLE),
         "queue_create");
+    must(sysvmp_queue_create(&the.told, 0, SYSVMP_FILENO | SYSVMP_EOF),
+        "queue_create");
     head = arena_current->head;
     for (uint32_t i = 0; i < shm_load(&head->objects_high); i++) {
         const struct object *object =
@@ -636,6 +686,7 @@ end_all(void)
     WAIT_VOID(sysvmp_queue_destroy(the.q));
     WAIT_VOID(sysvmp_queue_destroy(the.bounded));
     WAIT_VOID(sysvmp_queue_destroy(the.joinable));
+    WAIT_VOID(sysvmp_queue_destroy(the.told));
     sysvmp_rlock_destroy(the.rlock);
     sysvmp_lock_destroy(the.lock);
     WAIT(sysvmp_leave());
@@ -673,6 +724,8 @@ one_round(unsigned seed)
     atomic_store(&board->over, 0);
     board->round_seed = seed;
     board->overwritten = 0;
+    for (int i = 0; i < SHARED; i++)
+        atomic_store(&board->block[i], NULL);
     board->at = 0;
     for (int i = 0; i < 2; i++) {
         atomic_store(&board->under[i], "nothing");

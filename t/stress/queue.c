@@ -44,13 +44,13 @@ spared(int worker)
     return roles[worker].spared;
 }
 
-/* Puts into no queue but its own, so that the others see their end. */
+/* Only who puts into it may hold up its end of file.  The others have none,
+ * and who gets the word of the end for another one puts it back. */
 static void
 begin(int worker)
 {
-    for (int i = 0; i < QUEUES; i++)
-        if (roles[worker].queue != i || !roles[worker].produces)
-            sysvmp_queue_close(history_channel(i)->queue);
+    if (roles[worker].queue != UNBOUNDED || !roles[worker].produces)
+        sysvmp_queue_close(history_channel(UNBOUNDED)->queue);
 }
 
 static int

@@ -17,6 +17,8 @@
  *     is told SYSVMP_OWNER_DEAD; without a kill nobody is told.
  *   - recv says end of file, and send -EPIPE, when the last holder of the
  *     other end is gone, and not before.
+ *   - A block of shared memory is whole and one's own until it is freed.  Each
+ *     thread that is killed takes one with it at most, which nobody knows of.
  *   - Each thread that lives goes on within STORM_HANG_S, and at the end
  *     nothing is left in the kernel.
  *
