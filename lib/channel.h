@@ -54,7 +54,8 @@ struct channel {
     _Atomic bool no_sends; /* closed for sending, while receives go on */
     _Atomic uint64_t held_at; /* watch_now(), when somebody could still send */
     _Atomic uint32_t seen_sent; /* what we last read: it can only be more */
-    struct beacon beacon; /* with SYSVMP_FILENO */
+    struct beacon beacon; /* with SYSVMP_FILENO; and while who lit it commits: */
+    struct spin light_spin;
     struct spin receive_spin;
     struct spin send_spin;
 };

@@ -188,7 +188,8 @@ int sysvmp_process_set_name(struct sysvmp_process *p, const char *name);
 /*
  * Whether its parent's exit terminates it instead of waiting for it.  Unset,
  * it is what its creator is; the main program is none.  A daemon may have
- * children.  Returns 0; -EALREADY, it was started; -ECHILD, another process
+ * children: they outlive its termination, unless they are to die with it (the
+ * next call).  Returns 0; -EALREADY, it was started; -ECHILD, another process
  * created it; -EINVAL, p is NULL.
  */
 int sysvmp_process_set_daemon(struct sysvmp_process *p, int daemon);
@@ -285,8 +286,8 @@ int sysvmp_process_daemon(const struct sysvmp_process *p);
  * A descriptor (a pidfd) that poll(2) finds readable when the child, or the
  * parent, has ended.  Ours: never close it; gone after destroy and exec.
  * -ESRCH, it was not started; -ECHILD, neither child nor parent; -ENOSYS,
- * there is none: Linux before 5.3, or no descriptor was left at its start;
- * -EINVAL, p is NULL.
+ * there is none (Linux before 5.3); -ENOSPC, no descriptor was left at its
+ * start; -EINVAL, p is NULL.
  */
 int sysvmp_process_sentinel(const struct sysvmp_process *p);
 
@@ -902,7 +903,8 @@ SYSVMP_MUST_CHECK int sysvmp_wait(struct sysvmp_waitable *list, size_t n,
  * last process; a process's end alone frees nothing, and sysvmp_leave() takes
  * them out of the reach of who leaves.  What guards them against others is up
  * to the caller: a lock.  Of 0 bytes it is a pointer that can be freed.  NULL
- * when there is no room; sysvmp_last_error() has more.
+ * when there is no room, or some process was stopped for a second in the middle
+ * of this; sysvmp_last_error() has more.
  */
 SYSVMP_MUST_CHECK void *sysvmp_shared_alloc(size_t size);
 
