@@ -141,10 +141,16 @@ watch_now(struct arena *arena)
 {
     uint32_t drops = shm_load(&arena->head->drops);
     int side = sysv_sem_value(arena->home, BLOCK_SIDES);
-    uint64_t now = (uint64_t) (uint32_t) (side + 1) << 32 | drops;
+    uint64_t now;
 
+    /* At its end it would not tell of another death. */
+    if (side >= TURNS) {
+        block_lower(arena->home, BLOCK_SIDES);
+        side = sysv_sem_value(arena->home, BLOCK_SIDES);
+    }
     if (side < 0)
         return 0;
+    now = (uint64_t) (uint32_t) (side + 1) << 32 | drops;
     if (own_peek(&arena->calm) >> 32 != now >> 32 && somebody_dying(arena))
         return 0;
     own_poke(&arena->calm, now);
