@@ -150,20 +150,22 @@ note_all(struct wait *wait)
 }
 
 static void
-mark_and_note(struct wait *wait, size_t i)
+mark(const struct wait *wait, size_t i)
 {
     if (wait->watched[i].marks != NULL)
         watch_mark(&wait->watch, &wait->watched[i]);
-    note(wait, i);
 }
 
+/* All the marks come first: an end that is given up before ours is there is
+ * told to nobody, so what we trust must have been read after it. */
 static void
 mark_and_note_all(struct wait *wait)
 {
+    for (size_t i = 0; i < wait->n; i++)
+        mark(wait, i);
     wait->now = watch_now(wait->arena);
     wait->unsure = wait->now == 0;
-    for (size_t i = 0; i < wait->n; i++)
-        mark_and_note(wait, i);
+    note_all(wait);
 }
 
 static void
@@ -171,8 +173,11 @@ note_entry(struct wait *wait, uint32_t index)
 {
     for (size_t i = 0; i < wait->n; i++)
         if (wait->watched[i].index == index &&
-            wait->watched[i].marks != NULL)
-            mark_and_note(wait, i);
+            wait->watched[i].marks != NULL) {
+            mark(wait, i);
+            wait->now = 0;
+            note(wait, i);
+        }
 }
 
 /* What was fired since then: false, if that is not known. */
@@ -198,7 +203,6 @@ look(struct wait *wait)
 
     if (changed < 0)
         return changed;
-    wait->now = 0; /* somebody may have given up an end since */
     if (changed == WATCH_ALL || wait->unsure || !note_fired(wait, from))
         mark_and_note_all(wait);
     return 0;
