@@ -458,9 +458,9 @@ nothing(struct receiving *receiving,
         return -EBADF;
     if (UNLIKELY(channel->beacon.made)) {
         seen = look_for_light(receiving);
-        if (seen == 1)
-            seen = again(receiving);
-        if (seen != 0 && seen != -EAGAIN)
+        if (seen < 0)
+            return seen;
+        if (seen == 1 && (seen = again(receiving)) != -EAGAIN)
             return seen;
     }
     nobody = no_writer(channel);
