@@ -458,9 +458,9 @@ nothing(struct receiving *receiving,
         return -EBADF;
     if (UNLIKELY(channel->beacon.made)) {
         seen = look_for_light(receiving);
-        if (seen == 1)
-            seen = again(receiving);
-        if (seen != 0 && seen != -EAGAIN)
+        if (seen < 0)
+            return seen;
+        if (seen == 1 && (seen = again(receiving)) != -EAGAIN)
             return seen;
     }
     nobody = no_writer(channel);
@@ -693,7 +693,8 @@ channel_look(struct channel *channel, uint64_t now)
         .deadline = DEADLINE(SYSVMP_NOWAIT) };
     bool counted = go_in(channel);
     ssize_t result = usable(channel);
-    bool known = result == 0 && now != 0 &&
+    /* Of a joinable one what others have taken decides, too. */
+    bool known = result == 0 && now != 0 && channel->claims == NULL &&
         own_peek(&channel->held_at) == now && hint_empty(channel);
 
     if (result == 0)

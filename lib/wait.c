@@ -38,7 +38,8 @@ struct wait {
     struct arena *arena; /* of the objects that were not ready */
     struct deadline deadline;
     struct watch watch;
-    uint64_t now; /* watch_now() of the last look; 0: not known */
+    bool asked;   /* for this look: */
+    uint64_t now; /* watch_now() */
     int ready;
     bool unsure; /* what was not ready has to be looked at again soon */
     int64_t nap_ns;
@@ -85,8 +86,10 @@ look_at_channel(struct wait *wait, struct channel *channel)
 {
     if (channel == NULL)
         return 1;
-    if (wait->now == 0 && arena_me(channel->handle->arena) != 0)
+    if (!wait->asked && arena_me(channel->handle->arena) != 0) {
         wait->now = watch_now(channel->handle->arena);
+        wait->asked = true;
+    }
     return channel_look(channel, wait->now);
 }
 
@@ -164,6 +167,7 @@ mark_and_note_all(struct wait *wait)
     for (size_t i = 0; i < wait->n; i++)
         mark(wait, i);
     wait->now = watch_now(wait->arena);
+    wait->asked = true;
     wait->unsure = wait->now == 0;
     note_all(wait);
 }
@@ -175,7 +179,7 @@ note_entry(struct wait *wait, uint32_t index)
         if (wait->watched[i].index == index &&
             wait->watched[i].marks != NULL) {
             mark(wait, i);
-            wait->now = 0;
+            wait->asked = false;
             note(wait, i);
         }
 }

@@ -147,10 +147,16 @@ watch_now(struct arena *arena)
     uint32_t grown = shm_load(&arena->head->drops) +
         shm_load(&arena->head->registrations);
     int side = sysv_sem_value(arena->home, BLOCK_SIDES);
-    uint64_t now = (uint64_t) (uint32_t) (side + 1) << 32 | grown;
+    uint64_t now;
 
+    /* At its end it would not tell of another death. */
+    if (side >= TURNS) {
+        block_lower(arena->home, BLOCK_SIDES);
+        side = sysv_sem_value(arena->home, BLOCK_SIDES);
+    }
     if (side < 0)
         return 0;
+    now = (uint64_t) (uint32_t) (side + 1) << 32 | grown;
     if (own_peek(&arena->calm) != now && somebody_dying(arena))
         return 0;
     own_poke(&arena->calm, now);

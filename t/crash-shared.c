@@ -309,7 +309,8 @@ static void
 free_cases(void)
 {
     static const struct crash_case frees = {"shared_free",
-        begin_with_its_block, NULL, NULL, free_it, NULL, look_after_free, STAYS};
+        begin_with_its_block, NULL, NULL, free_it, NULL, look_after_free,
+        STAYS};
     static const struct crash_case ends = {"shared_free, and it ends",
         begin_with_its_block, NULL, NULL, free_it, NULL, look_after_free,
         ENDS};
@@ -317,8 +318,8 @@ free_cases(void)
         begin_with_its_block, NULL, NULL, free_it, NULL, look_after_free,
         STAYS};
     static const struct crash_case of_last = {
-        "shared_free, the last of a slab", begin_with_it_alone, NULL, NULL, free_it, NULL, look_after_free,
-        STAYS};
+        "shared_free, the last of a slab", begin_with_it_alone, NULL,
+        NULL, free_it, NULL, look_after_free, STAYS};
     static const struct crash_case large = {"shared_free, a run",
         begin_with_its_block, NULL, NULL, free_it, NULL, look_after_free,
         STAYS};
