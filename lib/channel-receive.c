@@ -419,10 +419,10 @@ committed(const void *context)
 
 /*
  * Nothing there, but the beacon may shine: a sender is about to commit, or was
- * killed before, or a receiver after.  The lock tells which; but the sender who
- * has just woken us has it for an instant, or is where we run, and to sleep for
- * it would cost four times as much as the message.  1: there is something; 0;
- * -EPIPE: it has hung up; -EINPROGRESS; or a code.
+ * killed before, or a receiver after.  The lock tells which; but the sender
+ * who has just woken us has it for an instant, or is where we run, and to
+ * sleep for it would cost four times as much as the message.  1: there is
+ * something; 0; -EPIPE: it has hung up; -EINPROGRESS; or a code.
  */
 static int
 look_for_light(struct receiving *receiving)

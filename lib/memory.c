@@ -34,7 +34,7 @@
  * Whose death the heap does not know of yet.
  */
 
-/* Calls fn for each seat whose holder is dead and not swept after; how many. */
+/* Calls fn for each seat whose holder is dead and not swept after: so many. */
 static uint32_t
 unswept_seats(const struct arena *arena, const unsigned short *alive,
     void (*fn)(struct member *member))

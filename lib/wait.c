@@ -3,9 +3,9 @@
  * wait.c: waits for any of several objects and processes.
  *
  * What can be ready is looked at once; then the wait is a watch (watch.c), and
- * each wake-up costs a look at what was fired.  A process rings when it ends if
- * it is a member of the program; of others, and of one that is just ending, a
- * look tells after a nap.  Where there are processes alone, poll(2) waits.
+ * each wake-up costs a look at what was fired.  A process rings when it ends
+ * if it is a member of the program; of others, and of one that is just ending,
+ * a look tells after a nap.  Where there are processes alone, poll(2) waits.
  *
  * Why nobody sleeps for ever: watch.c, for objects and for members; no other
  * sleep is longer than NAP_MAX_NS.
