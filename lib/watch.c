@@ -134,13 +134,25 @@ somebody_dying(const struct arena *arena)
     return false;
 }
 
+/* The side of a lane.  It may be one that nobody watches in, and at its end
+ * would not tell of a death. */
+static int
+any_side(const struct arena *arena)
+{
+    int side;
+
+    while ((side = sysv_sem_value(arena->home, BLOCK_SIDES)) >= TURNS)
+        block_lower(arena->home, BLOCK_SIDES);
+    return side;
+}
+
 /* As long as the side of a lane is the same nobody has died, so nobody who was
  * not dying is now. */
 uint64_t
 watch_now(struct arena *arena)
 {
     uint32_t drops = shm_load(&arena->head->drops);
-    int side = sysv_sem_value(arena->home, BLOCK_SIDES);
+    int side = any_side(arena);
     uint64_t now = (uint64_t) (uint32_t) (side + 1) << 32 | drops;
 
     if (side < 0)
