@@ -135,6 +135,18 @@ somebody_dying(const struct arena *arena)
     return false;
 }
 
+/* The side of a lane.  It may be one that nobody watches in, and at its end
+ * would not tell of a death. */
+static int
+any_side(const struct arena *arena)
+{
+    int side;
+
+    while ((side = sysv_sem_value(arena->home, BLOCK_SIDES)) >= TURNS)
+        block_lower(arena->home, BLOCK_SIDES);
+    return side;
+}
+
 /*
  * As long as the side of a lane is the same nobody has died, so nobody who was
  * not dying is now.  It comes round after 16,384 deaths, and what was known
@@ -146,17 +158,11 @@ watch_now(struct arena *arena)
 {
     uint32_t grown = shm_load(&arena->head->drops) +
         shm_load(&arena->head->registrations);
-    int side = sysv_sem_value(arena->home, BLOCK_SIDES);
-    uint64_t now;
+    int side = any_side(arena);
+    uint64_t now = (uint64_t) (uint32_t) (side + 1) << 32 | grown;
 
-    /* At its end it would not tell of another death. */
-    if (side >= TURNS) {
-        block_lower(arena->home, BLOCK_SIDES);
-        side = sysv_sem_value(arena->home, BLOCK_SIDES);
-    }
     if (side < 0)
         return 0;
-    now = (uint64_t) (uint32_t) (side + 1) << 32 | grown;
     if (own_peek(&arena->calm) != now && somebody_dying(arena))
         return 0;
     own_poke(&arena->calm, now);

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { SLEEP_MS = 5000, SWITCHES = 2 };
+enum { SLEEP_MS = 5000, SWITCHES = 2, WATCHED = 100 };
 
 static struct sysvmp_lock *lock;
 static struct sysvmp_rlock *rlock;
@@ -20,6 +20,10 @@ static struct sysvmp_condition *condition;
 static struct sysvmp_barrier *barrier;
 static struct sysvmp_queue *empty, *with_eof, *full, *full_large, *stop;
 static struct sysvmp_conn *quiet[2], *polled[2], *full_pipe[2];
+static struct sysvmp_semaphore *none, *no_permits;
+static struct sysvmp_event *unset, *unset_too;
+static struct sysvmp_waitable watched[WATCHED];
+static struct sysvmp_conn *watched_end[WATCHED];
 static char buf[SYSVMP_INLINE_MAX], large[100000];
 
 static int64_t
@@ -114,6 +118,60 @@ join(void)
     return sysvmp_process_join(p, SYSVMP_FOREVER);
 }
 
+static int64_t
+acquire_permit(void)
+{
+    return sysvmp_semaphore_acquire(none, SYSVMP_FOREVER);
+}
+
+static int64_t
+acquire_own_permit(void)
+{
+    return sysvmp_semaphore_acquire(no_permits, SYSVMP_FOREVER);
+}
+
+static int64_t
+wait_for_event(void)
+{
+    return sysvmp_event_wait(unset, SYSVMP_FOREVER);
+}
+
+static int64_t
+wait_for_any(void)
+{
+    return sysvmp_wait(watched, WATCHED, SYSVMP_FOREVER);
+}
+
+/* With a child that does not end, either. */
+static int64_t
+wait_for_child(void)
+{
+    struct sysvmp_process *p;
+    struct sysvmp_waitable some[3] = {watched[0], watched[WATCHED - 1],
+        {.kind = SYSVMP_WAIT_PROCESS}};
+
+    must(sysvmp_process_create(&p, wait_for_stop, NULL), "process_create");
+    must(sysvmp_process_start(p), "start");
+    some[2].of.process = p;
+    return sysvmp_wait(some, 3, SYSVMP_FOREVER);
+}
+
+static int64_t
+wait_for_children(void)
+{
+    struct sysvmp_waitable some[2];
+
+    for (int i = 0; i < 2; i++) {
+        struct sysvmp_process *p;
+
+        must(sysvmp_process_create(&p, wait_for_stop, NULL), "create");
+        must(sysvmp_process_start(p), "start");
+        some[i] = (struct sysvmp_waitable){.kind = SYSVMP_WAIT_PROCESS,
+            .of.process = p};
+    }
+    return sysvmp_wait(some, 2, SYSVMP_FOREVER);
+}
+
 static const struct sleeper {
     const char *call;
     int64_t (*fn)(void);
@@ -131,6 +189,12 @@ static const struct sleeper {
     {"condition_wait", wait_at_condition},
     {"barrier_wait", wait_at_barrier},
     {"process_join", join},
+    {"semaphore_acquire", acquire_permit},
+    {"semaphore_acquire of one with SYSVMP_PERMITS", acquire_own_permit},
+    {"event_wait", wait_for_event},
+    {"wait for any of 100", wait_for_any},
+    {"wait for objects and a child", wait_for_child},
+    {"wait for children alone", wait_for_children},
 };
 
 enum { SLEEPERS = sizeof(sleepers) / sizeof(sleepers[0]) };
@@ -141,6 +205,22 @@ run(void *arg)
     const struct sleeper *sleeper = arg;
 
     return sleeper->fn() < 0;
+}
+
+/* Connections, and one event. */
+static void
+make_watched(void)
+{
+    for (int i = 0; i < WATCHED - 1; i++) {
+        struct sysvmp_conn *end[2];
+
+        must(sysvmp_pipe_create(end, SYSVMP_SIMPLEX), "pipe_create");
+        watched[i] = (struct sysvmp_waitable){.kind = SYSVMP_WAIT_CONN,
+            .of.conn = end[0]};
+        watched_end[i] = end[1];
+    }
+    watched[WATCHED - 1] = (struct sysvmp_waitable){
+        .kind = SYSVMP_WAIT_EVENT, .of.event = unset_too};
 }
 
 static void
@@ -158,6 +238,14 @@ make_objects(void)
     must(sysvmp_pipe_create(quiet, 0), "pipe_create");
     must(sysvmp_pipe_create(polled, 0), "pipe_create");
     must(sysvmp_pipe_create(full_pipe, SYSVMP_SIMPLEX), "pipe_create");
+
+    must(sysvmp_semaphore_create(&none, 0, 0, 0), "semaphore_create");
+    must(sysvmp_semaphore_create(&no_permits, 1, 0, SYSVMP_PERMITS),
+        "semaphore_create");
+    must(sysvmp_semaphore_acquire(no_permits, SYSVMP_NOWAIT), "acquire");
+    must(sysvmp_event_create(&unset), "event_create");
+    must(sysvmp_event_create(&unset_too), "event_create");
+    make_watched();
 
     must(sysvmp_lock_acquire(lock, SYSVMP_NOWAIT), "acquire");
     must(sysvmp_rlock_acquire(rlock, SYSVMP_NOWAIT), "acquire");
@@ -188,7 +276,12 @@ wake_all(void)
     must(sysvmp_barrier_wait(barrier, 1000), "barrier_wait");
     must(sysvmp_lock_release(lock), "release");
     must(sysvmp_rlock_release(rlock), "release");
-    must(sysvmp_queue_put(stop, buf, 1, 1000), "put");
+    must(sysvmp_semaphore_release(none, 1), "release");
+    must(sysvmp_semaphore_release(no_permits, 1), "release");
+    must(sysvmp_event_set(unset), "set");
+    must(sysvmp_event_set(unset_too), "set");
+    for (int i = 0; i < 4; i++) /* one for each child */
+        must(sysvmp_queue_put(stop, buf, 1, 1000), "put");
 }
 
 int

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * wait-many.c: who waits for 1,000 objects is told which one is ready; of
- * several who wait for the same, each gets what the others leave, and sees the
- * end; and who waits for what another thread closes does not sleep on.
+ * wait-many.c: sysvmp_wait() over 1,000 objects in many semaphore sets, each of
+ * which wakes who sleeps and is told from the others; several processes, and
+ * threads, that wait for the same, each message to one of them, until the end
+ * of all; what others take while one sleeps; and 40,000 deaths.
  */
 #include <config.h>
 
@@ -11,201 +12,289 @@
 #include <pthread.h>
 #include <signal.h>
 
-enum { MANY = 1000, ROUNDS = 200, TAKERS = 3, TAKEN_EACH = 300 };
+enum { OBJECTS = 1000, CONNS = 400, QUEUES = 300, PROBES = 60 };
+enum { SHARED = 3, WATCHERS = 3, PRODUCERS = 2, MESSAGES = 1500 };
 
 static struct {
-    _Atomic int up, go, got[TAKERS];
+    _Atomic int probe, answer, ready, got[WATCHERS + 2], vain;
 } *stage;
 
-static struct sysvmp_conn *end[2];
-static struct sysvmp_queue *q;
-static struct sysvmp_waitable list[2];
-
-static struct sysvmp_waitable
-conn_of(struct sysvmp_conn *c)
-{
-    return (struct sysvmp_waitable){
-        .kind = SYSVMP_WAIT_CONN, .ready = 7, .of.conn = c};
-}
-
-static struct sysvmp_waitable
-queue_of(struct sysvmp_queue *queue)
-{
-    return (struct sysvmp_waitable){
-        .kind = SYSVMP_WAIT_QUEUE, .ready = 7, .of.queue = queue};
-}
-
-static struct sysvmp_waitable
-event_of(struct sysvmp_event *event)
-{
-    return (struct sysvmp_waitable){
-        .kind = SYSVMP_WAIT_EVENT, .ready = 7, .of.event = event};
-}
+static struct sysvmp_waitable list[OBJECTS];
+static struct sysvmp_conn *reads[CONNS], *writes[CONNS];
+static struct sysvmp_queue *q[QUEUES];
 
 static void
-make(void)
+make_thousand(void)
 {
-    must(sysvmp_pipe_create(end, SYSVMP_SIMPLEX), "pipe_create");
-    must(sysvmp_queue_create(&q, 0, SYSVMP_EOF), "queue_create");
-    list[0] = conn_of(end[0]);
-    list[1] = queue_of(q);
-}
+    for (int i = 0; i < OBJECTS; i++) {
+        struct sysvmp_waitable *w = &list[i];
+        struct sysvmp_conn *end[2];
 
-static void
-destroy(void)
-{
-    sysvmp_conn_destroy(end[0]);
-    sysvmp_conn_destroy(end[1]);
-    sysvmp_queue_destroy(q);
-}
-
-/*
- * Many.
- */
-
-static struct sysvmp_event *event[MANY];
-static struct sysvmp_waitable all[MANY];
-
-static int
-set_some(void *arg)
-{
-    (void)arg;
-    for (int i = 0; i < ROUNDS; i++) {
-        until(&stage->go, i + 1);
-        must(sysvmp_event_set(event[i * 37 % MANY]), "set");
-    }
-    return 0;
-}
-
-static void
-many(void)
-{
-    int good = 0;
-    pid_t pid;
-
-    for (int i = 0; i < MANY; i++) {
-        must(sysvmp_event_create(&event[i]), "event_create");
-        all[i] = event_of(event[i]);
-    }
-    atomic_store(&stage->go, 0);
-    pid = child(set_some, NULL);
-    for (int i = 0; i < ROUNDS; i++) {
-        atomic_store(&stage->go, i + 1);
-        good += sysvmp_wait(all, MANY, 5000) == 1 &&
-            all[i * 37 % MANY].ready == 1;
-        must(sysvmp_event_clear(event[i * 37 % MANY]), "clear");
-    }
-    is_int(ROUNDS, good, "wait: one of %d, %d times", MANY, ROUNDS);
-    reap(pid);
-    for (int i = 0; i < MANY; i++)
-        must(sysvmp_event_set(event[i]), "set");
-    is_int(MANY, sysvmp_wait(all, MANY, 0), "... and all at once");
-    for (int i = 0; i < MANY; i++)
-        sysvmp_event_destroy(event[i]);
-}
-
-/*
- * Several who wait for the same.
- */
-
-static int
-take(void *arg)
-{
-    int who = *(int *)arg, got = 0;
-    struct sysvmp_waitable w[2] = {queue_of(q), conn_of(end[0])};
-    char c;
-
-    must(sysvmp_queue_close(q), "close");
-    must(sysvmp_conn_close(end[1]), "close");
-    atomic_fetch_add(&stage->up, 1);
-    for (int open = 2; open > 0;) {
-        int ready = sysvmp_wait(w, (size_t)open, SYSVMP_FOREVER);
-        ssize_t len;
-
-        if (ready < 1)
-            return 1;
-        for (int i = 0; i < open; i++) {
-            if (!w[i].ready)
-                continue;
-            len = w[i].kind == SYSVMP_WAIT_QUEUE
-                ? sysvmp_queue_get(q, &c, 1, SYSVMP_NOWAIT)
-                : sysvmp_conn_recv(end[0], &c, 1, SYSVMP_NOWAIT);
-            got += len == 1;
-            if (len == -EPIPE) /* this one is over */
-                w[i--] = w[--open];
-            else if (len != 1 && len != -EAGAIN)
-                return 2;
+        if (i < CONNS) {
+            must(sysvmp_pipe_create(end, SYSVMP_SIMPLEX), "pipe_create");
+            reads[i] = w->of.conn = end[0];
+            writes[i] = end[1];
+            w->kind = SYSVMP_WAIT_CONN;
+        } else if (i < CONNS + QUEUES) {
+            must(sysvmp_queue_create(&q[i - CONNS], 0, 0), "queue_create");
+            w->of.queue = q[i - CONNS];
+            w->kind = SYSVMP_WAIT_QUEUE;
+        } else {
+            must(sysvmp_event_create(&w->of.event), "event_create");
+            w->kind = SYSVMP_WAIT_EVENT;
         }
     }
-    atomic_store(&stage->got[who], got);
+}
+
+static void
+destroy_thousand(void)
+{
+    for (int i = 0; i < CONNS; i++) {
+        sysvmp_conn_destroy(reads[i]);
+        sysvmp_conn_destroy(writes[i]);
+    }
+    for (int i = 0; i < QUEUES; i++)
+        sysvmp_queue_destroy(q[i]);
+    for (int i = CONNS + QUEUES; i < OBJECTS; i++)
+        sysvmp_event_destroy(list[i].of.event);
+}
+
+static void
+change(int i, int ready)
+{
+    char byte;
+
+    switch (list[i].kind) {
+    case SYSVMP_WAIT_CONN:
+        if (ready)
+            must(sysvmp_conn_send(writes[i], "x", 1, 1000), "send");
+        else
+            must(sysvmp_conn_recv(reads[i], &byte, 1, 0), "recv");
+        break;
+    case SYSVMP_WAIT_QUEUE:
+        if (ready)
+            must(sysvmp_queue_put(list[i].of.queue, "x", 1, 1000), "put");
+        else
+            must(sysvmp_queue_get(list[i].of.queue, &byte, 1, 0), "get");
+        break;
+    default:
+        must(ready ? sysvmp_event_set(list[i].of.event)
+                   : sysvmp_event_clear(list[i].of.event), "set or clear");
+    }
+}
+
+/* Tells which one it was, and undoes it. */
+static int
+tell_which(void *arg)
+{
+    (void)arg;
+    for (int probe = 0; probe < PROBES; probe++) {
+        int ready = sysvmp_wait(list, OBJECTS, SYSVMP_FOREVER), which = -1;
+
+        for (int i = 0; i < OBJECTS; i++)
+            if (list[i].ready)
+                which = which < 0 ? i : OBJECTS;
+        if (ready != 1 || which < 0 || which == OBJECTS)
+            return 1;
+        change(which, 0);
+        atomic_store(&stage->answer, which);
+        atomic_store(&stage->probe, probe + 1);
+    }
     return 0;
+}
+
+static void
+thousand(void)
+{
+    unsigned seed = first_seed();
+    int right = 0, ready = 0;
+    pid_t pid;
+
+    make_thousand();
+    pid = child(tell_which, NULL);
+    for (int probe = 0; probe < PROBES; probe++) {
+        int which = (int)chance(&seed, OBJECTS);
+
+        if (probe % 2) /* else it may be on its way */
+            asleep(pid);
+        change(which, 1);
+        until(&stage->probe, probe + 1);
+        right += atomic_load(&stage->answer) == which;
+    }
+    is_int(PROBES, right, "wait: of %d objects each tells of itself", OBJECTS);
+    is_int(0, reap(pid), "... to who waits for all");
+    for (int i = 0; i < OBJECTS; i += 3)
+        change(i, 1);
+    is_int((OBJECTS + 2) / 3, sysvmp_wait(list, OBJECTS, SYSVMP_FOREVER),
+        "... and all that are ready are counted");
+    for (int i = 0; i < OBJECTS; i++)
+        ready += list[i].ready == (i % 3 == 0);
+    is_int(OBJECTS, ready, "... and marked");
+    destroy_thousand();
+}
+
+/*
+ * Several wait for the same queues.
+ */
+
+static struct sysvmp_queue *same[SHARED];
+
+static int
+produce(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < MESSAGES; i++)
+        must(sysvmp_queue_put(same[i % SHARED], &i, sizeof(i), 10000), "put");
+    return 0;
+}
+
+/* Until the end of all. */
+static int
+consume(int *got)
+{
+    int ended = 0;
+
+    while (ended < SHARED) {
+        struct sysvmp_waitable w[SHARED];
+        int ready, had = 0;
+
+        for (int i = 0; i < SHARED; i++)
+            w[i] = (struct sysvmp_waitable){.kind = SYSVMP_WAIT_QUEUE,
+                .of.queue = same[i]};
+        ready = sysvmp_wait(w, SHARED, 20000);
+        if (ready <= 0)
+            return ready == 0 ? -ETIMEDOUT : ready;
+        ended = 0;
+        for (int i = 0; i < SHARED; i++) {
+            int message;
+            ssize_t len = w[i].ready ? sysvmp_queue_get(same[i], &message,
+                sizeof(message), SYSVMP_NOWAIT) : -EAGAIN;
+
+            had += len == sizeof(message);
+            ended += len == -EPIPE;
+            if (len < 0 && len != -EAGAIN && len != -EPIPE)
+                return (int)len;
+        }
+        *got += had;
+        if (had == 0)
+            atomic_fetch_add(&stage->vain, 1);
+    }
+    return 0;
+}
+
+static int
+watch_same(void *arg)
+{
+    int *place = arg, got = 0, error;
+
+    error = consume(&got);
+    atomic_store(&stage->got[*place], got);
+    return error == 0 ? 0 : 1;
+}
+
+static void *
+watch_in_thread(void *arg)
+{
+    return watch_same(arg) == 0 ? NULL : arg;
+}
+
+/* Two threads of one process. */
+static int
+watch_in_threads(void *arg)
+{
+    int second = WATCHERS + 1;
+    pthread_t thread;
+    void *result;
+    int mine;
+
+    pthread_create(&thread, NULL, watch_in_thread, &second);
+    mine = watch_same(arg);
+    pthread_join(thread, &result);
+    return result == NULL ? mine : 1;
 }
 
 static void
 several(void)
 {
-    static int number[TAKERS] = {0, 1, 2};
-    pid_t pid[TAKERS];
-    int good = 0, got = 0;
+    int place[WATCHERS + 1], sum = 0, good = 0, busy = 0;
+    pid_t watcher[WATCHERS + 1], producer[PRODUCERS];
 
-    make();
-    atomic_store(&stage->up, 0);
-    for (int i = 0; i < TAKERS; i++)
-        pid[i] = child(take, &number[i]);
-    until(&stage->up, TAKERS);
-    for (int i = 0; i < TAKEN_EACH; i++) {
-        if (i % 50 == 0)
-            for (int k = 0; k < TAKERS; k++)
-                asleep(pid[k]);
-        must(sysvmp_queue_put(q, "x", 1, SYSVMP_FOREVER), "put");
-        must(sysvmp_conn_send(end[1], "x", 1, SYSVMP_FOREVER), "send");
+    for (int i = 0; i < SHARED; i++)
+        must(sysvmp_queue_create(&same[i], 0, SYSVMP_EOF), "queue_create");
+    for (int i = 0; i < PRODUCERS; i++)
+        producer[i] = child(produce, NULL);
+    for (int i = 0; i < SHARED; i++)
+        must(sysvmp_queue_close(same[i]), "close");
+    for (int i = 0; i <= WATCHERS; i++) {
+        place[i] = i;
+        watcher[i] = child(i < WATCHERS ? watch_same : watch_in_threads,
+            &place[i]);
     }
-    must(sysvmp_queue_close(q), "close");
-    must(sysvmp_conn_close(end[1]), "close");
-    for (int i = 0; i < TAKERS; i++) {
-        good += reap(pid[i]) == 0;
-        got += stage->got[i];
+    for (int i = 0; i < PRODUCERS; i++)
+        good += reap(producer[i]) == 0;
+    for (int i = 0; i <= WATCHERS; i++)
+        good += reap(watcher[i]) == 0;
+    is_int(PRODUCERS + WATCHERS + 1, good,
+        "wait: %d processes and 2 threads of one wait for the same queues",
+        WATCHERS);
+    for (int i = 0; i <= WATCHERS + 1; i++) {
+        sum += stage->got[i];
+        busy += stage->got[i] > 0;
     }
-    is_int(TAKERS, good,
-        "wait: %d wait for the same two, and each sees both ends", TAKERS);
-    is_int(2 * TAKEN_EACH, got, "... and together they get all there is");
-    destroy();
+    is_int(PRODUCERS * MESSAGES, sum, "... and each message is one's");
+    diag("%d of %d had some; woken for what another took %d times", busy,
+        WATCHERS + 2, atomic_load(&stage->vain));
+    for (int i = 0; i < SHARED; i++)
+        sysvmp_queue_destroy(same[i]);
 }
 
 /*
- * Others of ours.
+ * It is taken before who sleeps has seen it.
  */
 
-static void *
-close_it(void *arg)
+static int
+wait_for_same(void *arg)
 {
-    asleep(*(pid_t *)arg);
-    must(sysvmp_conn_close(end[0]), "close");
-    return NULL;
+    struct sysvmp_waitable w = {.kind = SYSVMP_WAIT_QUEUE,
+        .of.queue = same[0]};
+
+    (void)arg;
+    if (sysvmp_wait(&w, 1, SYSVMP_FOREVER) != 1)
+        return 1;
+    return 0;
 }
 
+/* Those who sleep in get are woken as well; who waits here is stopped, so that
+ * it comes too late for sure. */
 static void
-closed_meanwhile(void)
+taken_by_others(void)
 {
-    pid_t us = getpid();
-    pthread_t thread;
+    char byte;
+    pid_t pid;
 
-    make();
-    pthread_create(&thread, NULL, close_it, &us);
-    is_int(1, sysvmp_wait(list, 2, 5000),
-        "wait: another thread closes one of them");
-    pthread_join(thread, NULL);
-    ok(list[0].ready && !list[1].ready, "... at which recv would not wait");
-    destroy();
+    must(sysvmp_queue_create(&same[0], 0, 0), "queue_create");
+    pid = child(wait_for_same, NULL);
+    asleep(pid);
+    for (int i = 0; i < 3; i++) {
+        kill(pid, SIGSTOP);
+        must(sysvmp_queue_put(same[0], "x", 1, 0), "put");
+        must(sysvmp_queue_get(same[0], &byte, 1, 0), "get");
+        kill(pid, SIGCONT);
+        is_int(1, asleep(pid), "wait: another process takes the message "
+            "first, and who waits sleeps on");
+    }
+    must(sysvmp_queue_put(same[0], "x", 1, 0), "put");
+    is_int(0, reap(pid), "... until there is one for it");
+    sysvmp_queue_destroy(same[0]);
 }
 
 int
 main(void)
 {
-    plan(6);
+    plan(10);
     stage = shared(sizeof(*stage));
-    many();
+    thousand();
     several();
-    closed_meanwhile();
+    taken_by_others();
     return done();
 }
