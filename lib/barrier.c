@@ -1,24 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * barrier.c: Barrier: one word, a table of who waits, and a place to sleep.
- * t/model/barrier.pml is its model.
- *
- * The word is the number of the generation, what it is at, and how many have
- * come.  Each step is one compare-and-swap of it: to arrive, to complete the
- * generation, to break it.  The number goes up when a generation is over.
- *
- * Each wait has an entry of the table, which says of which generation it is;
- * that is written before it arrives.  So who finds the entry of a dead one
- * with the number of this generation breaks it: who waits is woken by the
- * bell of each who dies; and the last to come looks before all are let go.
- *
- * Whose generation is over has his result from his own entry, however late he
- * comes for it: it was completed, unless the entry is marked CANCELLED.  So a
- * reset marks all of its generation before the number goes up, and whoever
- * comes upon an unfinished reset does the same.
- *
- * Why nobody sleeps for ever: who changes the word wakes all, or his bell
- * does.
+ * barrier.c: Barrier: the public calls.  How it works is in barrier-wait.c.
  */
 #include "internal.h"
 
@@ -26,49 +8,16 @@
 #include <stdlib.h>
 
 #include "arena.h"
-#include "broadcast.h"
+#include "barrier.h"
 #include "error.h"
 #include "make.h"
 #include "memory.h"
-#include "spin.h"
-#include "waiters.h"
 
 #define BARRIER_MAGIC 0x42415252u
 
 enum { REFERENCE, TURN, SLOTS };
 
-/* The word: generation, phase, and how many have come, which is less than the
- * table has room for. */
-enum { FILLING, ACTION, BROKEN, RESETTING };
-#define COUNT_BITS 20
-#define COUNT_MASK ((UINT64_C(1) << COUNT_BITS) - 1)
-#define PHASE_MASK (UINT64_C(3) << COUNT_BITS)
-#define GENERATION_SHIFT (COUNT_BITS + 2)
-
-/* An entry's word: its generation, and this. */
-#define MARK_BITS 2
-enum { ARRIVED = 1, CANCELLED = 2 };
-
-struct sysvmp_barrier {
-    struct handle handle; /* first: the registry's */
-    struct waiters waiters;
-    struct broadcast broadcast;
-    struct spin spin;
-    _Atomic uint64_t *state;
-    unsigned parties;
-    int (*action)(void *);
-    void *arg;
-};
-
-/* One wait. */
-struct arrival {
-    struct sysvmp_barrier *b;
-    struct waiter *entry;
-    uint64_t generation;
-    int index;
-};
-
-static const struct object_wish barrier_wish = {
+static const struct object_wish wish_for_one = {
     .kind = OBJECT_BARRIER,
     .slots = SLOTS,
     .reference = REFERENCE,
@@ -80,336 +29,6 @@ valid(const struct sysvmp_barrier *b)
     return b != NULL && handle_valid(&b->handle, BARRIER_MAGIC);
 }
 
-static uint64_t
-generation_of(uint64_t state)
-{
-    return state >> GENERATION_SHIFT;
-}
-
-static unsigned
-phase_of(uint64_t state)
-{
-    return (unsigned) ((state & PHASE_MASK) >> COUNT_BITS);
-}
-
-static unsigned
-count_of(uint64_t state)
-{
-    return (unsigned) (state & COUNT_MASK);
-}
-
-static uint64_t
-in_phase(uint64_t state, unsigned phase)
-{
-    return (state & ~PHASE_MASK) | (uint64_t) phase << COUNT_BITS;
-}
-
-/* The next generation, with nobody there yet. */
-static uint64_t
-next_of(uint64_t state)
-{
-    return (generation_of(state) + 1) << GENERATION_SHIFT;
-}
-
-static uint64_t
-arrived_in(uint64_t generation)
-{
-    return generation << MARK_BITS | ARRIVED;
-}
-
-/* Is it still open whether all come? */
-static bool
-pending(uint64_t state)
-{
-    return phase_of(state) == FILLING || phase_of(state) == ACTION;
-}
-
-/*
- * To break it.
- */
-
-/* false: it is not in that state any more. */
-static bool
-break_from(const struct sysvmp_barrier *b, uint64_t state)
-{
-    if (!shm_cas(b->state, &state, in_phase(state, BROKEN)))
-        return false;
-    broadcast_wake(&b->broadcast);
-    return true;
-}
-
-/* Is one of that generation dead?  1, 0, or a code. */
-static int
-anybody_dead(const struct sysvmp_barrier *b, uint64_t generation)
-{
-    struct roll roll = { .called = false };
-    struct waiters_walk walk;
-    struct waiter *waiter;
-    int dead = 0;
-
-    waiters_walk(&b->waiters, &walk);
-    while (dead == 0 && (waiter = waiters_next(&walk)) != NULL)
-        if (shm_load(&waiter->word) == arrived_in(generation))
-            dead = waiters_dead(&b->waiters, &roll,
-                shm_load(&waiter->owner));
-    return dead;
-}
-
-/* Breaks it, if one of those that have come is dead: 1: look at the state
- * again; 0: nobody is; or a code. */
-static int
-break_if_dead(const struct sysvmp_barrier *b, uint64_t state)
-{
-    int dead = anybody_dead(b, generation_of(state));
-
-    if (dead == 1)
-        (void) break_from(b, state);
-    return dead;
-}
-
-/* The entry of one who is dead, while there is no other that is free. */
-static int
-bury(struct waiters *waiters, struct waiter *waiter, uint64_t owner)
-{
-    const struct sysvmp_barrier *b = (void *)
-        ((char *) waiters - offsetof(struct sysvmp_barrier, waiters));
-    uint64_t state;
-
-    if (!waiter_inherit(waiters, waiter, owner))
-        return 0;
-    do
-        state = shm_load(b->state);
-    while (pending(state) &&
-        shm_load(&waiter->word) == arrived_in(generation_of(state)) &&
-        !break_from(b, state));
-    waiter_free(waiter);
-    return 0;
-}
-
-/* Does what is left to do of a reset; anybody may, and more than one. */
-static void
-finish_reset(const struct sysvmp_barrier *b, uint64_t state)
-{
-    uint64_t generation = generation_of(state);
-    struct waiters_walk walk;
-    struct waiter *waiter;
-
-    waiters_walk(&b->waiters, &walk);
-    while ((waiter = waiters_next(&walk)) != NULL) {
-        uint64_t arrived = arrived_in(generation);
-
-        if (shm_load(&waiter->word) == arrived)
-            (void) shm_cas(&waiter->word, &arrived,
-                generation << MARK_BITS | CANCELLED);
-    }
-    (void) shm_cas(b->state, &state, next_of(state));
-}
-
-/*
- * To wait.
- */
-
-static bool
-decided(const void *context)
-{
-    const struct arrival *a = context;
-    uint64_t state = shm_load(a->b->state);
-
-    return generation_of(state) != a->generation || !pending(state);
-}
-
-/* How a generation ended that is not the present one. */
-static int
-outcome(const struct arrival *a)
-{
-    uint64_t cancelled = a->generation << MARK_BITS | CANCELLED;
-
-    return shm_load(&a->entry->word) == cancelled ? -ECANCELED : a->index;
-}
-
-static ssize_t
-look(void *context, bool woken)
-{
-    const struct arrival *a = context;
-
-    (void) woken;
-    for (;;) {
-        uint64_t state = shm_load(a->b->state);
-        int dead;
-
-        if (generation_of(state) != a->generation)
-            return outcome(a);
-        if (!pending(state))
-            return -ECANCELED;
-        dead = break_if_dead(a->b, state);
-        if (dead <= 0)
-            return dead < 0 ? dead : -EAGAIN;
-    }
-}
-
-/* It is not for us to wait any longer, unless it has been decided. */
-static int
-give_up(const struct arrival *a, int code)
-{
-    for (;;) {
-        uint64_t state = shm_load(a->b->state);
-
-        if (generation_of(state) != a->generation)
-            return outcome(a);
-        if (!pending(state))
-            return -ECANCELED;
-        if (break_from(a->b, state))
-            return code;
-    }
-}
-
-static int
-wait_for_others(struct arrival *a, struct deadline *deadline)
-{
-    struct gate_wait wait = { .look = look, .context = a };
-    int seen;
-
-    if (deadline->timeout_ms != SYSVMP_NOWAIT &&
-        spin_wait(&a->b->spin, deadline, decided, a))
-        seen = (int) look(a, false);
-    else
-        seen = (int) broadcast_sleep(&a->b->broadcast, &wait, deadline);
-    return seen >= 0 || seen == -ECANCELED ? seen : give_up(a, seen);
-}
-
-/* All are there, and state is what we have made of it. */
-static int
-let_go(const struct arrival *a, uint64_t state)
-{
-    const struct sysvmp_barrier *b = a->b;
-    bool failed = false;
-
-    if (phase_of(state) == ACTION) {
-        failed = b->action(b->arg) != 0;
-        if (!shm_cas(b->state, &state,
-                failed ? in_phase(state, BROKEN) : next_of(state)))
-            return -ECANCELED;
-    }
-    broadcast_wake(&b->broadcast);
-    return failed ? -ECANCELED : a->index;
-}
-
-/* The state after our coming. */
-static uint64_t
-with_us(const struct sysvmp_barrier *b, uint64_t state)
-{
-    if (count_of(state) + 1 < b->parties)
-        return state + 1;
-    return b->action != NULL ? in_phase(state + 1, ACTION) : next_of(state);
-}
-
-/* -EINPROGRESS: the state has changed. */
-static int
-arrive(struct arrival *a, uint64_t state, struct deadline *deadline)
-{
-    struct sysvmp_barrier *b = a->b;
-    uint64_t next = with_us(b, state);
-    int dead = 0;
-
-    if (count_of(state) == COUNT_MASK)
-        return -ENOSPC;
-    a->generation = generation_of(state);
-    a->index = (int) count_of(state);
-    shm_store(&a->entry->word, arrived_in(a->generation));
-    if (next != state + 1)
-        dead = break_if_dead(b, state);
-    if (dead != 0)
-        return dead < 0 ? dead : -EINPROGRESS;
-    if (!shm_cas(b->state, &state, next))
-        return -EINPROGRESS;
-    return next != state + 1 ? let_go(a, next) : wait_for_others(a, deadline);
-}
-
-/* An action is running: we are for the generation after that. */
-static int
-wait_for_action(struct arrival *a, uint64_t state, struct deadline *deadline)
-{
-    int result;
-
-    shm_store(&a->entry->word, 0);
-    a->generation = generation_of(state);
-    a->index = 0;
-    result = wait_for_others(a, deadline);
-    return result < 0 ? result : -EINPROGRESS;
-}
-
-static int
-pass(struct arrival *a, struct deadline *deadline)
-{
-    int result = -EINPROGRESS;
-
-    while (result == -EINPROGRESS) {
-        uint64_t state = shm_load(a->b->state);
-
-        if (phase_of(state) == FILLING)
-            result = arrive(a, state, deadline);
-        else if (phase_of(state) == ACTION)
-            result = wait_for_action(a, state, deadline);
-        else if (phase_of(state) == BROKEN)
-            result = -ECANCELED;
-        else
-            finish_reset(a->b, state);
-    }
-    return result;
-}
-
-/* The present state, after who is dead has broken it.  0, or a code. */
-static int
-settled(const struct sysvmp_barrier *b, uint64_t *state)
-{
-    int dead = 1;
-
-    if (arena_me(b->handle.arena) == 0)
-        return arena_gone(b->handle.arena);
-    while (dead == 1) {
-        *state = shm_load(b->state);
-        dead = pending(*state) ? break_if_dead(b, *state) : 0;
-    }
-    return dead;
-}
-
-static int
-abort_it(const struct sysvmp_barrier *b)
-{
-    uint64_t state;
-
-    do {
-        state = shm_load(b->state);
-        if (phase_of(state) == RESETTING)
-            finish_reset(b, state);
-    } while (phase_of(state) != BROKEN && !(pending(state) &&
-        break_from(b, state)));
-    return 0;
-}
-
-static int
-wait_in(struct sysvmp_barrier *b, int timeout_ms)
-{
-    struct deadline deadline = DEADLINE(timeout_ms);
-    struct arrival a = { .b = b };
-    int result;
-
-    if (arena_me(b->handle.arena) == 0)
-        return arena_gone(b->handle.arena);
-    result = waiters_claim(&b->waiters, &deadline, &a.entry);
-    if (result == -EAGAIN || result == -ETIMEDOUT || result == -EINTR)
-        (void) abort_it(b);
-    if (result < 0)
-        return result;
-    result = pass(&a, &deadline);
-    waiter_free(a.entry);
-    return result;
-}
-
-/*
- * The public calls.
- */
-
 static int
 prepare(struct handle *handle)
 {
@@ -419,7 +38,7 @@ prepare(struct handle *handle)
 
     h->side = h->place.counter + TURN;
     waiters_open(&b->waiters, handle->arena, &h->place);
-    b->waiters.bury = bury;
+    b->waiters.bury = barrier_bury;
     b->state = &words->state;
     b->broadcast = broadcast_at(&h->place, TURN, &words->sleepers);
     return 0;
@@ -430,7 +49,7 @@ sysvmp_barrier_create(struct sysvmp_barrier **out, unsigned parties,
     int (*action)(void *), void *arg)
 {
     GUARDED;
-    struct object_wish wish = barrier_wish;
+    struct object_wish wish = wish_for_one;
     struct sysvmp_barrier *b;
     int error;
 
@@ -462,24 +81,17 @@ sysvmp_barrier_wait(struct sysvmp_barrier *b, int timeout_ms)
 
     if (!valid(b) || timeout_ms < SYSVMP_FOREVER)
         return error_return(-EINVAL);
-    return error_return(wait_in(b, timeout_ms));
+    return error_return(barrier_pass(b, timeout_ms));
 }
 
 int
 sysvmp_barrier_reset(struct sysvmp_barrier *b)
 {
-    uint64_t state;
-
     if (!valid(b))
         return error_return(-EINVAL);
     if (arena_me(b->handle.arena) == 0)
         return error_return(arena_gone(b->handle.arena));
-    state = shm_load(b->state);
-    while (phase_of(state) != RESETTING)
-        if (shm_cas(b->state, &state, in_phase(state, RESETTING)))
-            state = in_phase(state, RESETTING);
-    finish_reset(b, state);
-    broadcast_wake(&b->broadcast);
+    barrier_renew(b);
     return 0;
 }
 
@@ -490,7 +102,8 @@ sysvmp_barrier_abort(struct sysvmp_barrier *b)
         return error_return(-EINVAL);
     if (arena_me(b->handle.arena) == 0)
         return error_return(arena_gone(b->handle.arena));
-    return abort_it(b);
+    barrier_break(b);
+    return 0;
 }
 
 int
@@ -511,10 +124,10 @@ sysvmp_barrier_n_waiting(const struct sysvmp_barrier *b)
 
     if (!valid(b))
         return error_return(-EINVAL);
-    error = settled(b, &state);
+    error = barrier_settled(b, &state);
     if (error < 0)
         return error_return(error);
-    return pending(state) ? (int) count_of(state) : 0;
+    return barrier_waiting(state);
 }
 
 int
@@ -525,10 +138,10 @@ sysvmp_barrier_broken(const struct sysvmp_barrier *b)
 
     if (!valid(b))
         return error_return(-EINVAL);
-    error = settled(b, &state);
+    error = barrier_settled(b, &state);
     if (error < 0)
         return error_return(error);
-    return phase_of(state) == BROKEN;
+    return barrier_is_broken(state);
 }
 
 void

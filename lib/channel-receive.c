@@ -409,18 +409,32 @@ no_writer(const struct channel *channel)
         channel->writers);
 }
 
+static bool
+committed(const void *context)
+{
+    const struct channel *channel = context;
+
+    return word_owner(&channel->list.lock) == 0;
+}
+
 /*
  * Nothing there, but the beacon may shine: a sender is about to commit, or was
- * killed before, or a receiver after.  The lock tells which.  1: there is
+ * killed before, or a receiver after.  The lock tells which; but the sender
+ * who has just woken us has it for an instant, or is where we run, and to
+ * sleep for it would cost four times as much as the message.  1: there is
  * something; 0; -EPIPE: it has hung up; -EINPROGRESS; or a code.
  */
 static int
 look_for_light(struct receiving *receiving)
 {
     struct channel *channel = receiving->channel;
+    struct deadline soon = DEADLINE(SYSVMP_FOREVER); /* spins are short */
     struct list_view view;
-    int error = list_enter(&channel->list, &receiving->deadline, &view);
+    int error;
 
+    if (!committed(channel))
+        (void) spin_wait(&channel->light_spin, &soon, committed, channel);
+    error = list_enter(&channel->list, &receiving->deadline, &view);
     if (error < 0)
         return channel_unlucky(error);
     if (view.count == 0)
@@ -444,9 +458,9 @@ nothing(struct receiving *receiving,
         return -EBADF;
     if (UNLIKELY(channel->beacon.made)) {
         seen = look_for_light(receiving);
-        if (seen == 1)
-            seen = again(receiving);
-        if (seen != 0 && seen != -EAGAIN)
+        if (seen < 0)
+            return seen;
+        if (seen == 1 && (seen = again(receiving)) != -EAGAIN)
             return seen;
     }
     nobody = no_writer(channel);

@@ -54,7 +54,8 @@ struct channel {
     _Atomic bool no_sends; /* closed for sending, while receives go on */
     _Atomic uint64_t held_at; /* watch_now(), when somebody could still send */
     _Atomic uint32_t seen_sent; /* what we last read: it can only be more */
-    struct beacon beacon; /* with SYSVMP_FILENO */
+    struct beacon beacon; /* with SYSVMP_FILENO; while who lit it commits: */
+    struct spin light_spin;
     struct spin receive_spin;
     struct spin send_spin;
 };
@@ -93,10 +94,10 @@ int channel_receive_block(struct channel *channel, uint32_t *unit,
     size_t *len, int timeout_ms);
 /* 1: a receive would not wait (also at end of file); 0; or a code. */
 int channel_poll(struct channel *channel, int timeout_ms);
-/* The same at once: 1, also where it would answer a code; 0; -EINPROGRESS: look
- * again soon.  now: watch_now(), or 0. */
+/* The same at once: 1, also where it would answer a code; 0; -EINPROGRESS:
+ * look again soon.  now: watch_now(), or 0. */
 int channel_look(struct channel *channel, uint64_t now);
-/* Gives up an end that this process holds, and tells who waits at that gate. */
+/* Gives up an end that this process holds; tells who waits at that gate. */
 void channel_drop(struct channel *channel, struct holding *h, int reference,
     const struct gate *gate);
 /* Length of the first message; -EAGAIN: there is none; -EPIPE: nor will be. */

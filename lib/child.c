@@ -51,17 +51,18 @@ sysvmp_current_process(void)
     return inherited;
 }
 
-/* A pidfd of our parent, as long as it is that. */
+/* A pidfd of our parent; when it has ended, what is readable for ever. */
 static int
 parent_pidfd(pid_t pid)
 {
-    int fd = getppid() == pid ? process_pidfd(pid) : -ESRCH;
+    int fd = process_pidfd(pid);
 
-    if (fd >= 0 && getppid() != pid) { /* it ended: this may be another */
+    if (getppid() == pid || fd == -ENOSYS)
+        return fd;
+    if (fd >= 0) /* of another, who has the pid now */
         close(fd);
-        return -ESRCH;
-    }
-    return fd;
+    fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
 }
 
 struct sysvmp_process *

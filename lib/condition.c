@@ -1,65 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * condition.c: Condition: a table of who waits, and a place to sleep.
- * t/model/condition.pml is its model.
- *
- * A wait has an entry of the table, whose word is a ticket and WAITING.  A
- * notification is a compare-and-swap of that to NOTIFIED, with the number of
- * tickets that were out when it was given: it is for those alone.  It is used
- * up when the wait has the lock again and gives its entry back.  A wait that
- * gives up takes its WAITING back, likewise; so one of the two is first.
- *
- * What the dead leave: an entry that is WAITING is passed over, and freed.  A
- * notification is handed on to the longest waiting of those that it may be
- * for: first the other is told, then the entry freed, so that a death in
- * between makes it two, never none.
- *
- * Why nobody sleeps for ever while a notification is due to him: all who sleep
- * are woken after each notification, by who gave it or his bell, and by the
- * bell of each who dies.  Who is woken looks at his own entry first, then at
- * all that are NOTIFIED, and hands on those of the dead.  One who seemed alive
- * to the notifier, or to who looked, rings after that.  One who was dead
- * before it was marked is found by those who are woken after the mark.  Who
- * does not sleep yet looks before he does.
+ * condition.c: Condition: the public calls.  How it works is in
+ * condition-notify.c and condition-wait.c.
  */
 #include "internal.h"
 
 #include <stdlib.h>
 
 #include "arena.h"
-#include "broadcast.h"
+#include "condition.h"
 #include "error.h"
-#include "lock.h"
 #include "make.h"
 #include "memory.h"
-#include "spin.h"
-#include "waiters.h"
 
 #define CONDITION_MAGIC 0x434f4e44u
 
 enum { REFERENCE, TURN, SLOTS };
-
-#define STATE_BITS 2
-enum { WAITING = 1, NOTIFIED = 2, STATE_MASK = 3 };
-
-struct sysvmp_condition {
-    struct handle handle; /* first: the registry's */
-    struct waiters waiters;
-    struct broadcast broadcast;
-    struct spin spin;
-    _Atomic uint64_t *tickets;
-    struct sysvmp_lock *lock;   /* one of the two */
-    struct sysvmp_rlock *rlock;
-    bool own_lock;
-};
-
-/* One wait. */
-struct wait {
-    struct sysvmp_condition *c;
-    struct waiter *entry;
-    uint64_t word; /* while it waits */
-    unsigned depth;
-};
 
 static const struct object_wish wish = {
     .kind = OBJECT_CONDITION,
@@ -73,326 +29,6 @@ valid(const struct sysvmp_condition *c)
     return c != NULL && handle_valid(&c->handle, CONDITION_MAGIC);
 }
 
-static uint64_t
-ticket_of(uint64_t word)
-{
-    return word >> STATE_BITS;
-}
-
-static bool
-is(uint64_t word, unsigned state)
-{
-    return (word & STATE_MASK) == state;
-}
-
-/*
- * Its lock.
- */
-
-static bool
-mine(const struct sysvmp_condition *c)
-{
-    return c->lock != NULL ? lock_mine(c->lock) : rlock_mine(c->rlock);
-}
-
-static int
-let_go(struct wait *wait)
-{
-    struct sysvmp_condition *c = wait->c;
-
-    return c->lock != NULL ? lock_let_go(c->lock)
-                           : rlock_let_go(c->rlock, &wait->depth);
-}
-
-/* -EIDRM and -EACCES, and no other codes: it is not had. */
-static int
-take_again(const struct wait *wait)
-{
-    struct sysvmp_condition *c = wait->c;
-    int result = c->lock != NULL ? lock_take_again(c->lock)
-                                 : rlock_take_again(c->rlock, wait->depth);
-
-    return result >= 0 || result == -EACCES ? result : -EIDRM;
-}
-
-/* There is nothing to wait at any more: the lock is not had then, so that the
- * code says whether it is. */
-static int
-refuse(struct wait *wait, int code)
-{
-    if (code == -EIDRM || code == -EACCES)
-        (void) let_go(wait);
-    return code;
-}
-
-/*
- * To notify.
- */
-
-/* The longest waiting with such a ticket; *word: what it was then. */
-static struct waiter *
-longest(const struct sysvmp_condition *c, uint64_t tickets, uint64_t *word)
-{
-    struct waiter *waiter, *first = NULL;
-    struct waiters_walk walk;
-
-    waiters_walk(&c->waiters, &walk);
-    while ((waiter = waiters_next(&walk)) != NULL) {
-        uint64_t seen = shm_load(&waiter->word);
-
-        if (is(seen, WAITING) && ticket_of(seen) <= tickets &&
-            (first == NULL || seen < *word)) {
-            first = waiter;
-            *word = seen;
-        }
-    }
-    return first;
-}
-
-/* One who died while it was WAITING.  The word was read before the owner: so
- * if that is still the same, it is the same wait. */
-static void
-drop(struct waiter *waiter, uint64_t word, uint64_t owner)
-{
-    if (shm_cas(&waiter->word, &word, 0))
-        (void) shm_cas(&waiter->owner, &owner, 0);
-}
-
-/* Marks one that is alive, or drops it: 1 if it was marked, 0, or a code. */
-static int
-mark(const struct sysvmp_condition *c, struct roll *roll,
-    struct waiter *waiter, uint64_t word, uint64_t tickets)
-{
-    uint64_t owner = shm_load(&waiter->owner);
-    int dead = waiters_dead(&c->waiters, roll, owner);
-
-    if (dead == 1)
-        drop(waiter, word, owner);
-    if (dead != 0)
-        return dead < 0 ? dead : 0;
-    return shm_cas(&waiter->word, &word, tickets << STATE_BITS | NOTIFIED);
-}
-
-/* Marks the longest waiting: 0 if there is none. */
-static int
-mark_one(const struct sysvmp_condition *c, struct roll *roll,
-    uint64_t tickets)
-{
-    struct waiter *waiter;
-    uint64_t word = 0;
-    int marked = 0;
-
-    while (marked == 0 && (waiter = longest(c, tickets, &word)) != NULL)
-        marked = mark(c, roll, waiter, word, tickets);
-    return marked;
-}
-
-static int
-mark_n(const struct sysvmp_condition *c, unsigned n)
-{
-    uint64_t tickets = shm_load(c->tickets);
-    struct roll roll = { .called = false };
-    int marked = 1;
-
-    for (unsigned i = 0; i < n && marked == 1; i++)
-        marked = mark_one(c, &roll, tickets);
-    return marked < 0 ? marked : 0;
-}
-
-static int
-mark_all(const struct sysvmp_condition *c)
-{
-    uint64_t tickets = shm_load(c->tickets);
-    struct roll roll = { .called = false };
-    struct waiters_walk walk;
-    struct waiter *waiter;
-    int marked = 0;
-
-    waiters_walk(&c->waiters, &walk);
-    while (marked >= 0 && (waiter = waiters_next(&walk)) != NULL) {
-        uint64_t word = shm_load(&waiter->word);
-
-        if (is(word, WAITING) && ticket_of(word) <= tickets)
-            marked = mark(c, &roll, waiter, word, tickets);
-    }
-    return marked < 0 ? marked : 0;
-}
-
-/*
- * What the dead have left.
- */
-
-/* Our entry's notification goes to another, if there is one. */
-static int
-hand_on(const struct sysvmp_condition *c, struct waiter *entry)
-{
-    struct roll roll = { .called = false };
-    int marked = mark_one(c, &roll, ticket_of(shm_load(&entry->word)));
-
-    if (marked < 0)
-        return marked;
-    waiter_free(entry);
-    if (marked == 1)
-        broadcast_wake(&c->broadcast);
-    return 0;
-}
-
-static int
-bury(struct waiters *waiters, struct waiter *waiter, uint64_t owner)
-{
-    struct sysvmp_condition *c = (void *)
-        ((char *) waiters - offsetof(struct sysvmp_condition, waiters));
-    uint64_t word;
-
-    if (!waiter_inherit(waiters, waiter, owner))
-        return 0;
-    /* A notifier may still find it: then it is ours to hand on. */
-    word = shm_load(&waiter->word);
-    if (is(word, WAITING) && shm_cas(&waiter->word, &word, 0))
-        word = 0;
-    if (is(word, NOTIFIED))
-        return hand_on(c, waiter);
-    shm_store(&waiter->owner, 0);
-    return 0;
-}
-
-/* Hands on what was for the dead. */
-static int
-inherit(struct sysvmp_condition *c)
-{
-    struct roll roll = { .called = false };
-    struct waiters_walk walk;
-    struct waiter *waiter;
-    int result = 0;
-
-    waiters_walk(&c->waiters, &walk);
-    while (result >= 0 && (waiter = waiters_next(&walk)) != NULL) {
-        uint64_t owner;
-
-        if (!is(shm_load(&waiter->word), NOTIFIED))
-            continue;
-        owner = shm_load(&waiter->owner);
-        result = waiters_dead(&c->waiters, &roll, owner);
-        if (result == 1)
-            result = bury(&c->waiters, waiter, owner);
-    }
-    return result < 0 ? result : 0;
-}
-
-/*
- * To wait.
- */
-
-static bool
-notified(const void *context)
-{
-    const struct wait *wait = context;
-
-    return shm_load(&wait->entry->word) != wait->word;
-}
-
-static ssize_t
-look(void *context, bool woken)
-{
-    const struct wait *wait = context;
-    int error;
-
-    (void) woken;
-    if (notified(wait))
-        return 0;
-    error = inherit(wait->c);
-    if (error < 0)
-        return error;
-    return notified(wait) ? 0 : -EAGAIN;
-}
-
-static int
-sleep_for_it(struct wait *wait, struct deadline *deadline)
-{
-    struct gate_wait asleep = { .look = look, .context = wait };
-
-    if (deadline->timeout_ms != SYSVMP_NOWAIT &&
-        spin_wait(&wait->c->spin, deadline, notified, wait))
-        return 0;
-    return (int) broadcast_sleep(&wait->c->broadcast, &asleep, deadline);
-}
-
-/* Waits no longer: false, if it was notified before. */
-static bool
-retract(const struct wait *wait)
-{
-    uint64_t word = wait->word;
-
-    if (!shm_cas(&wait->entry->word, &word, 0))
-        return false;
-    shm_store(&wait->entry->owner, 0);
-    return true;
-}
-
-/* It is on the list, and has the lock no more. */
-static int
-wait_there(struct wait *wait, struct deadline *deadline)
-{
-    int seen = sleep_for_it(wait, deadline);
-    bool told = seen == 0 || !retract(wait);
-    int result = take_again(wait);
-
-    if (told && result < 0)
-        (void) hand_on(wait->c, wait->entry);
-    else if (told)
-        waiter_free(wait->entry);
-    if (told || result != 0)
-        return result;
-    return refuse(wait, seen);
-}
-
-static int
-wait_until(struct sysvmp_condition *c, struct deadline *deadline)
-{
-    struct wait wait = { .c = c };
-    int error;
-
-    if (arena_me(c->handle.arena) == 0)
-        return arena_gone(c->handle.arena);
-    if (!mine(c))
-        return -EPERM;
-    error = waiters_claim(&c->waiters, deadline, &wait.entry);
-    if (error < 0)
-        return refuse(&wait, error);
-    wait.word = (shm_add(c->tickets, 1) + 1) << STATE_BITS | WAITING;
-    shm_store(&wait.entry->word, wait.word);
-    error = let_go(&wait);
-    if (error == 0)
-        return wait_there(&wait, deadline);
-    if (!retract(&wait))
-        (void) hand_on(c, wait.entry);
-    return error == -EOVERFLOW ? -EPERM : error;
-}
-
-static int
-wait_for(struct sysvmp_condition *c, int (*pred)(void *), void *arg,
-    struct deadline *deadline)
-{
-    int result = 0;
-
-    (void) deadline_left(deadline); /* it begins now */
-    while (pred(arg) == 0) {
-        if (result < 0)
-            return result;
-        if (deadline_left(deadline) == 0)
-            return deadline_code(deadline);
-        result = wait_until(c, deadline);
-        /* When the time is up it is asked once more. */
-        if (result != 0 && result != -ETIMEDOUT)
-            return result;
-    }
-    return 0;
-}
-
-/*
- * The public calls.
- */
-
 static int
 prepare(struct handle *handle)
 {
@@ -402,7 +38,7 @@ prepare(struct handle *handle)
 
     h->side = h->place.counter + TURN;
     waiters_open(&c->waiters, handle->arena, &h->place);
-    c->waiters.bury = bury;
+    c->waiters.bury = condition_bury;
     c->tickets = &words->tickets;
     c->broadcast = broadcast_at(&h->place, TURN, &words->sleepers);
     return 0;
@@ -419,6 +55,7 @@ create(struct sysvmp_condition **out, struct sysvmp_lock *lock,
         return -ENOMEM;
     c->lock = lock;
     c->rlock = rlock;
+    c->mutex = lock != NULL ? lock_mutex(lock) : rlock_mutex(rlock);
     error = handle_make(&c->handle, CONDITION_MAGIC, &wish, prepare);
     if (error < 0)
         free(c);
@@ -505,7 +142,27 @@ sysvmp_condition_wait(struct sysvmp_condition *c, int timeout_ms)
 
     if (!valid(c) || timeout_ms < SYSVMP_FOREVER)
         return error_return(-EINVAL);
-    return error_return(wait_until(c, &deadline));
+    return error_return(condition_wait(c, &deadline));
+}
+
+static int
+wait_for(struct sysvmp_condition *c, int (*pred)(void *), void *arg,
+    struct deadline *deadline)
+{
+    int result = 0;
+
+    (void) deadline_left(deadline); /* it begins now */
+    while (pred(arg) == 0) {
+        if (result < 0)
+            return result;
+        if (deadline_left(deadline) == 0)
+            return deadline_code(deadline);
+        result = condition_wait(c, deadline);
+        /* When the time is up it is asked once more. */
+        if (result != 0 && result != -ETIMEDOUT)
+            return result;
+    }
+    return 0;
 }
 
 int
@@ -519,7 +176,7 @@ sysvmp_condition_wait_for(struct sysvmp_condition *c, int (*pred)(void *),
         return error_return(-EINVAL);
     if (arena_me(c->handle.arena) == 0)
         return error_return(arena_gone(c->handle.arena));
-    if (!mine(c))
+    if (!condition_mine(c))
         return error_return(-EPERM);
     return error_return(wait_for(c, pred, arg, &deadline));
 }
@@ -531,9 +188,9 @@ notify(struct sysvmp_condition *c, unsigned n, bool all)
 
     if (arena_me(c->handle.arena) == 0)
         return arena_gone(c->handle.arena);
-    if (!mine(c))
+    if (!condition_mine(c))
         return -EPERM;
-    error = all ? mark_all(c) : mark_n(c, n);
+    error = all ? condition_mark_all(c) : condition_mark(c, n);
     broadcast_wake(&c->broadcast);
     return error;
 }

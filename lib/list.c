@@ -576,7 +576,7 @@ list_detach(struct list *list, struct list_view *view,
                                         : shm_load(&head->messages);
     bytes = view->head == view->tail ? view->tail_bytes
                                      : shm_load(&head->length);
-    if (last < LIST_HEADER + LIST_WORTH || messages > n ||
+    if (last < LIST_HEADER + LIST_WORTH || messages == 0 || messages > n ||
         messages > waiting(view) ||
         !all_fit(items, messages, shm_load(&head->longest)))
         return 0;

@@ -149,8 +149,8 @@ bool list_take(struct list *list, struct list_view *view,
 /* A block of the list that is to be ours with the next commit. */
 void list_take_block(struct list *list, struct list_view *view,
     uint32_t block);
-/* Is a block that may be in the middle of a change in the list?  1, 0; -EAGAIN:
- * the list was changed meanwhile. */
+/* Is a block that may be in the middle of a change in the list?  1, 0;
+ * -EAGAIN: the list was changed meanwhile. */
 int list_has(const struct list *list, uint32_t unit);
 
 #endif /* SYSVMP_LIST_H */

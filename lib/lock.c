@@ -8,7 +8,6 @@
 
 #include "error.h"
 #include "lock.h"
-#include "mutex.h"
 
 #define LOCK_MAGIC 0x4c4f434bu
 
@@ -70,10 +69,10 @@ lock_usable(const struct sysvmp_lock *lock)
         ? 0 : arena_gone(lock->mutex.handle.arena);
 }
 
-bool
-lock_mine(const struct sysvmp_lock *lock)
+const struct mutex *
+lock_mutex(const struct sysvmp_lock *lock)
 {
-    return mutex_mine(&lock->mutex);
+    return &lock->mutex;
 }
 
 int
@@ -83,9 +82,9 @@ lock_let_go(struct sysvmp_lock *lock)
 }
 
 int
-lock_take_again(struct sysvmp_lock *lock)
+lock_take(struct sysvmp_lock *lock, struct deadline deadline)
 {
-    return mutex_acquire_by(&lock->mutex, DEADLINE_DEAF);
+    return mutex_acquire_by(&lock->mutex, deadline);
 }
 
 int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * make.c: makes an object and what this process holds of it in one go, under
- * the registry's mutex, which is also held across a fork: a child has the whole
- * of a handle or nothing.
+ * the registry's mutex, which is also held across a fork: a child has the
+ * whole of a handle or nothing.
  */
 #include "internal.h"
 

@@ -4,8 +4,8 @@
  *
  * A block belongs to a process, which frees it, or to a list, whose blocks are
  * free when its object is gone; or to all, until one of them frees it, and
- * then the sweep leaves it alone.  The sweep looks for owners that are no more.
- * It holds the arena lock, so that objects neither come nor go meanwhile, and
+ * then the sweep leaves it alone.  It looks for owners that are no more, and
+ * holds the arena lock, so that objects neither come nor go meanwhile, and
  * the heap's.  A block whose owner died with a list's tag on it was on its way
  * into that list or out of it, and may be there.  t/model/heap.pml is the
  * model.
@@ -34,7 +34,7 @@
  * Whose death the heap does not know of yet.
  */
 
-/* Calls fn for each seat whose holder is dead and not swept after; how many. */
+/* Calls fn for each seat whose holder is dead and not swept after: so many. */
 static uint32_t
 unswept_seats(const struct arena *arena, const unsigned short *alive,
     void (*fn)(struct member *member))

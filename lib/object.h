@@ -26,9 +26,9 @@ struct list_state {
     _Atomic uint32_t read, written;
     _Atomic uint32_t in_tail;
     _Atomic uint64_t bytes, tail_bytes;
-    _Atomic uint32_t claims, claimed, returned; /* of a joinable queue, these */
+    _Atomic uint32_t claims, claimed, returned; /* of a joinable queue, as */
     uint32_t reserved;
-    _Atomic uint64_t taken; /* and this: claim.c */
+    _Atomic uint64_t taken; /* is this: claim.c */
 };
 
 struct list_words {

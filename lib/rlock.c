@@ -13,7 +13,6 @@
 
 #include "error.h"
 #include "lock.h"
-#include "mutex.h"
 
 #define RLOCK_MAGIC 0x524c434bu
 
@@ -39,8 +38,8 @@ held_by_this_thread(const struct sysvmp_rlock *lock)
         own_load(&lock->thread) == self_thread();
 }
 
-static int
-take(struct sysvmp_rlock *lock, struct deadline deadline, unsigned depth)
+int
+rlock_take(struct sysvmp_rlock *lock, struct deadline deadline, unsigned depth)
 {
     int result = mutex_acquire_by(&lock->mutex, deadline);
 
@@ -95,7 +94,7 @@ sysvmp_rlock_acquire(struct sysvmp_rlock *lock, int timeout_ms)
         lock->depth++;
         return 0;
     }
-    return error_return(take(lock, DEADLINE(timeout_ms), 1));
+    return error_return(rlock_take(lock, DEADLINE(timeout_ms), 1));
 }
 
 int
@@ -122,6 +121,12 @@ rlock_usable(const struct sysvmp_rlock *lock)
         ? 0 : arena_gone(lock->mutex.handle.arena);
 }
 
+const struct mutex *
+rlock_mutex(const struct sysvmp_rlock *lock)
+{
+    return &lock->mutex;
+}
+
 bool
 rlock_mine(const struct sysvmp_rlock *lock)
 {
@@ -135,11 +140,6 @@ rlock_let_go(struct sysvmp_rlock *lock, unsigned *depth)
     return free_mutex(lock);
 }
 
-int
-rlock_take_again(struct sysvmp_rlock *lock, unsigned depth)
-{
-    return take(lock, DEADLINE_DEAF, depth);
-}
 
 int
 sysvmp_rlock_locked(const struct sysvmp_rlock *lock)

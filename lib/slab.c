@@ -32,9 +32,6 @@
 #define FIRST_BIT  1
 #define PLACES_MAX 62u
 
-/* Who frees waits so long for the lock. */
-#define PATIENCE_MS 100
-
 /*
  * Multiples of a cache line, so that no two blocks share one.  With these a
  * block takes a third more than was asked for at most, but for the smallest.
@@ -311,7 +308,7 @@ settle(const struct arena *arena, uint32_t i, uint32_t class, bool was_full)
 bool
 slab_give(struct arena *arena, uint32_t i, uint32_t at)
 {
-    struct deadline patience = DEADLINE(PATIENCE_MS);
+    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
     uint32_t class = class_of(arena, i);
     uint32_t place = class != 0 ? at / slab_size(class) : 0;
     uint64_t used;

@@ -17,6 +17,8 @@
 struct spin_memory {
     _Atomic uint32_t skip;    /* so many calls go without */
     _Atomic uint32_t penalty; /* what skip will be next time */
+    _Atomic uint32_t ticked;  /* not 0: a tick has passed in a yield lately */
+    _Atomic uint32_t crowded; /* what skip was for that last time */
 };
 
 struct spin {

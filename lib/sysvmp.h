@@ -40,8 +40,8 @@
  * waits for those that are in the middle of a send; so it is not for the
  * interrupt function of such a call.  No call is a cancellation point.  Of all
  * calls only sysvmp_strerror() and an event's set, clear and is_set are
- * async-signal-safe.  The library makes no thread, handles no signal, and waits
- * for no child but its own.
+ * async-signal-safe.  The library makes no thread, handles no signal, and
+ * waits for no child but its own.
  *
  * The first object of a program starts its janitor: a process in a session of
  * its own, no child of ours, which sleeps until no process of the program is
@@ -188,7 +188,8 @@ int sysvmp_process_set_name(struct sysvmp_process *p, const char *name);
 /*
  * Whether its parent's exit terminates it instead of waiting for it.  Unset,
  * it is what its creator is; the main program is none.  A daemon may have
- * children.  Returns 0; -EALREADY, it was started; -ECHILD, another process
+ * children: they outlive its termination, unless they are to die with it (the
+ * next call).  Returns 0; -EALREADY, it was started; -ECHILD, another process
  * created it; -EINVAL, p is NULL.
  */
 int sysvmp_process_set_daemon(struct sysvmp_process *p, int daemon);
@@ -285,8 +286,8 @@ int sysvmp_process_daemon(const struct sysvmp_process *p);
  * A descriptor (a pidfd) that poll(2) finds readable when the child, or the
  * parent, has ended.  Ours: never close it; gone after destroy and exec.
  * -ESRCH, it was not started; -ECHILD, neither child nor parent; -ENOSYS,
- * there is none: Linux before 5.3, or no descriptor was left at its start;
- * -EINVAL, p is NULL.
+ * there is none (Linux before 5.3); -ENOSPC, no descriptor was left at its
+ * start; -EINVAL, p is NULL.
  */
 int sysvmp_process_sentinel(const struct sysvmp_process *p);
 
@@ -479,8 +480,9 @@ int sysvmp_condition_release(struct sysvmp_condition *c);
  * taken; waits until it is notified; and takes the lock again as it was,
  * however long that takes and whatever the result.  Returns
  *   0                  it was notified
- *   SYSVMP_OWNER_DEAD  the lock is held, but a holder ended with it, whether
- *                      notified or not: as sysvmp_lock_acquire()
+ *   SYSVMP_OWNER_DEAD  the lock is held, but a holder ended with it: as
+ *                      sysvmp_lock_acquire(); whether notified or not, as one
+ *                      of those who wait is woken to be told
  *   -EPERM             the caller does not hold the lock; nothing was done
  *   -EIDRM, -EACCES    there is nothing to wait at; the lock is not held
  *   or a waiting code; or another common code: nothing was done.
@@ -597,10 +599,11 @@ void sysvmp_barrier_destroy(struct sysvmp_barrier *b);
  * may put any more.  A process may put until it closes or ends: so a consumer,
  * and a parent that only starts others, closes first.
  *
- * With SYSVMP_JOINABLE a message is its taker's until sysvmp_queue_task_done(),
- * and goes back to the front when the taker ends, or destroys its handle,
- * without.  (So it may have more than maxsize messages for a while.)  A process
- * that has none itself sees the end of file when those of the others are done.
+ * With SYSVMP_JOINABLE a message is its taker's until
+ * sysvmp_queue_task_done(), and goes back to the front when the taker ends, or
+ * destroys its handle, without.  (So it may have more than maxsize messages
+ * for a while.)  A process that has none itself sees the end of file when
+ * those of the others are done.
  *
  * With SYSVMP_FILENO it has a descriptor: sysvmp_queue_fileno().  Not with
  * SYSVMP_JOINABLE: -EINVAL.
@@ -675,10 +678,10 @@ ssize_t sysvmp_queue_next_len(const struct sysvmp_queue *q);
  * readable while there is a message, or the end of file, also after a kill;
  * once too often for a message at most, so get it with SYSVMP_NOWAIT.  It is
  * the handle's, close-on-exec: never read, write or close it, and take it out
- * of an epoll set before the destroy.  A process that execs puts no more: there
- * no end of file waits for its new program.  One that has closed descriptors it
- * does not know (closefrom) may not put into the empty queue (-EBADF).
- * -EINVAL, of a queue without.
+ * of an epoll set before the destroy.  A process that execs puts no more:
+ * there no end of file waits for its new program.  One that has closed
+ * descriptors it does not know (closefrom) may not put into the empty queue
+ * (-EBADF).  -EINVAL, of a queue without.
  */
 int sysvmp_queue_fileno(const struct sysvmp_queue *q);
 
@@ -687,9 +690,9 @@ int sysvmp_queue_fileno(const struct sysvmp_queue *q);
  *
  * task_done: the oldest message that this thread took from it is done, and
  * forgotten.  task_return: it goes back to the front, for any process.
- * Returns 0; -EOVERFLOW, this thread has none; -EINTR, sysvmp_set_interrupt()'s
- * function asked while the queue was busy, and it is still this thread's; or a
- * common code.
+ * Returns 0; -EOVERFLOW, this thread has none; -EINTR,
+ * sysvmp_set_interrupt()'s function asked while the queue was busy, and it is
+ * still this thread's; or a common code.
  */
 int sysvmp_queue_task_done(struct sysvmp_queue *q);
 int sysvmp_queue_task_return(struct sysvmp_queue *q);
@@ -732,15 +735,15 @@ void sysvmp_queue_destroy(struct sysvmp_queue *q);
 
 /*
  * Makes a pipe: what is sent at one end is received at the other, in both
- * directions; with SYSVMP_SIMPLEX, end[0] only receives and end[1] only sends.
- * Messages as a queue's: whole, to one receiver, in the order of each sending
- * thread.  A direction is full when 256 KiB or 262,144 messages wait beside
- * what is in the kernel's queue (kernel.msgmnb, 16,384 bytes by default); the
- * last one may be of any size.  The caller holds both ends until it gives them, closes them
- * or ends.  As long as any process holds an end, be it the one that waits at
- * the other, there is no end of file there: so give the ends away, or close
- * those that are not used.  With SYSVMP_FILENO: sysvmp_conn_fileno().
- * Returns 0; or a creation code, with both ends NULL.
+ * directions; with SYSVMP_SIMPLEX, end[0] only receives and end[1] only
+ * sends.  Messages as a queue's: whole, to one receiver, in the order of each
+ * sending thread.  A direction is full when 256 KiB or 262,144 messages wait
+ * beside what is in the kernel's queue (kernel.msgmnb, 16,384 bytes by
+ * default); the last one may be of any size.  The caller holds both ends until
+ * it gives them, closes them or ends.  As long as any process holds an end, be
+ * it the one that waits at the other, there is no end of file there: so give
+ * the ends away, or close those that are not used.  With SYSVMP_FILENO:
+ * sysvmp_conn_fileno().  Returns 0; or a creation code, with both ends NULL.
  */
 SYSVMP_MUST_CHECK int sysvmp_pipe_create(struct sysvmp_conn *end[2],
     unsigned flags);
@@ -901,7 +904,8 @@ SYSVMP_MUST_CHECK int sysvmp_wait(struct sysvmp_waitable *list, size_t n,
  * last process; a process's end alone frees nothing, and sysvmp_leave() takes
  * them out of the reach of who leaves.  What guards them against others is up
  * to the caller: a lock.  Of 0 bytes it is a pointer that can be freed.  NULL
- * when there is no room; sysvmp_last_error() has more.
+ * when there is no room, or some process was stopped for a second in the
+ * middle of this; sysvmp_last_error() has more.
  */
 SYSVMP_MUST_CHECK void *sysvmp_shared_alloc(size_t size);
 

@@ -3,9 +3,9 @@
  * wait.c: waits for any of several objects and processes.
  *
  * What can be ready is looked at once; then the wait is a watch (watch.c), and
- * each wake-up costs a look at what was fired.  A process rings when it ends if
- * it is a member of the program; of others, and of one that is just ending, a
- * look tells after a nap.  Where there are processes alone, poll(2) waits.
+ * each wake-up costs a look at what was fired.  A process rings when it ends
+ * if it is a member of the program; of others, and of one that is just ending,
+ * a look tells after a nap.  Where there are processes alone, poll(2) waits.
  *
  * Why nobody sleeps for ever: watch.c, for objects and for members; no other
  * sleep is longer than NAP_MAX_NS.
@@ -38,7 +38,8 @@ struct wait {
     struct arena *arena; /* of the objects that were not ready */
     struct deadline deadline;
     struct watch watch;
-    uint64_t now; /* watch_now() of the last look; 0: not known */
+    bool asked;   /* for this look: */
+    uint64_t now; /* watch_now() */
     int ready;
     bool unsure; /* what was not ready has to be looked at again soon */
     int64_t nap_ns;
@@ -85,8 +86,10 @@ look_at_channel(struct wait *wait, struct channel *channel)
 {
     if (channel == NULL)
         return 1;
-    if (wait->now == 0 && arena_me(channel->handle->arena) != 0)
+    if (!wait->asked && arena_me(channel->handle->arena) != 0) {
         wait->now = watch_now(channel->handle->arena);
+        wait->asked = true;
+    }
     return channel_look(channel, wait->now);
 }
 
@@ -150,20 +153,23 @@ note_all(struct wait *wait)
 }
 
 static void
-mark_and_note(struct wait *wait, size_t i)
+mark(const struct wait *wait, size_t i)
 {
     if (wait->watched[i].marks != NULL)
         watch_mark(&wait->watch, &wait->watched[i]);
-    note(wait, i);
 }
 
+/* All the marks come first: an end that is given up before ours is there is
+ * told to nobody, so what we trust must have been read after it. */
 static void
 mark_and_note_all(struct wait *wait)
 {
-    wait->now = watch_now(wait->arena);
-    wait->unsure = wait->now == 0;
     for (size_t i = 0; i < wait->n; i++)
-        mark_and_note(wait, i);
+        mark(wait, i);
+    wait->now = watch_now(wait->arena);
+    wait->asked = true;
+    wait->unsure = wait->now == 0;
+    note_all(wait);
 }
 
 static void
@@ -171,8 +177,11 @@ note_entry(struct wait *wait, uint32_t index)
 {
     for (size_t i = 0; i < wait->n; i++)
         if (wait->watched[i].index == index &&
-            wait->watched[i].marks != NULL)
-            mark_and_note(wait, i);
+            wait->watched[i].marks != NULL) {
+            mark(wait, i);
+            wait->asked = false;
+            note(wait, i);
+        }
 }
 
 /* What was fired since then: false, if that is not known. */
@@ -198,7 +207,6 @@ look(struct wait *wait)
 
     if (changed < 0)
         return changed;
-    wait->now = 0; /* somebody may have given up an end since */
     if (changed == WATCH_ALL || wait->unsure || !note_fired(wait, from))
         mark_and_note_all(wait);
     return 0;

@@ -102,21 +102,21 @@ watch_fired(const struct watch *watch, uint32_t n)
     return (int64_t) (uint32_t) entry - 1;
 }
 
-/* Adds the alive bits of all blocks but the first; -EIDRM. */
-static int
+/* The alive bits of all blocks but the first.  One that is gone has nobody to
+ * wait for; the look at its objects will say so. */
+static void
 gather(const struct arena *arena, unsigned short *up)
 {
     uint32_t blocks = block_count(arena);
-    int error = 0;
 
-    for (uint32_t i = 1; i < blocks && error == 0; i++) {
+    for (uint32_t i = 1; i < blocks; i++) {
         unsigned short there[BLOCK_SEMAPHORES];
 
-        error = sysv_sem_values(block_semaphores(arena, i), there);
-        for (int k = 0; k < BLOCK_ALIVE_COUNT && error == 0; k++)
+        if (sysv_sem_values(block_semaphores(arena, i), there) < 0)
+            continue;
+        for (int k = 0; k < BLOCK_ALIVE_COUNT; k++)
             up[k] |= there[BLOCK_ALIVE + k];
     }
-    return error;
 }
 
 /* Is somebody's bit up in a block and down in the home block?  The home block
@@ -126,7 +126,8 @@ somebody_dying(const struct arena *arena)
 {
     unsigned short up[BLOCK_ALIVE_COUNT] = { 0 }, home[BLOCK_SEMAPHORES];
 
-    if (gather(arena, up) < 0 || sysv_sem_values(arena->home, home) < 0)
+    gather(arena, up);
+    if (sysv_sem_values(arena->home, home) < 0)
         return false; /* it is gone, as every look will say */
     for (int k = 0; k < BLOCK_ALIVE_COUNT; k++)
         if ((up[k] & ~home[BLOCK_ALIVE + k]) != 0)
@@ -146,18 +147,23 @@ any_side(const struct arena *arena)
     return side;
 }
 
-/* As long as the side of a lane is the same nobody has died, so nobody who was
- * not dying is now. */
+/*
+ * As long as the side of a lane is the same nobody has died, so nobody who was
+ * not dying is now.  It comes round after 16,384 deaths, and what was known
+ * then may be kept for long; but these were born before, and the registrations
+ * do not come round.
+ */
 uint64_t
 watch_now(struct arena *arena)
 {
-    uint32_t drops = shm_load(&arena->head->drops);
+    uint32_t grown = shm_load(&arena->head->drops) +
+        shm_load(&arena->head->registrations);
     int side = any_side(arena);
-    uint64_t now = (uint64_t) (uint32_t) (side + 1) << 32 | drops;
+    uint64_t now = (uint64_t) (uint32_t) (side + 1) << 32 | grown;
 
     if (side < 0)
         return 0;
-    if (own_peek(&arena->calm) >> 32 != now >> 32 && somebody_dying(arena))
+    if (own_peek(&arena->calm) != now && somebody_dying(arena))
         return 0;
     own_poke(&arena->calm, now);
     return now;

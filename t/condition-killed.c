@@ -150,6 +150,83 @@ stopped(void)
     is_int(0, reap(first), "... and it goes on when it is continued");
 }
 
+/* What it was to notify of nobody else knows: all others wait. */
+
+enum { TOLD = 10 };
+
+static int
+wait_to_be_told(void *arg)
+{
+    int result;
+
+    (void)arg;
+    if (sysvmp_condition_acquire(c, SYSVMP_FOREVER) < 0)
+        return 1;
+    result = sysvmp_condition_wait(c, SYSVMP_FOREVER);
+    if (sysvmp_condition_release(c) != 0)
+        return 2;
+    return result == SYSVMP_OWNER_DEAD ? TOLD : -result;
+}
+
+static int
+take_and_die(void *arg)
+{
+    (void)arg;
+    if (sysvmp_condition_acquire(c, SYSVMP_FOREVER) == 0)
+        kill(getpid(), SIGKILL);
+    return 1;
+}
+
+/* How many of the rounds were right. */
+static int
+holders_die(int rounds)
+{
+    int right = 0;
+
+    for (int i = 0; i < rounds; i++) {
+        pid_t pid[2];
+        int ends;
+
+        for (int j = 0; j < 2; j++) {
+            pid[j] = child(wait_to_be_told, NULL);
+            if (!asleep(pid[j]))
+                bail("the waiter does not sleep");
+        }
+        (void)reap(child(take_and_die, NULL));
+        /* The first of them that ends is told; the other one waits. */
+        ends = reap(-1);
+        (void)acquire();
+        must(notifies_at_once(1) - 1, "notify at once");
+        release();
+        ends += reap(-1);
+        right += ends == TOLD;
+    }
+    return right;
+}
+
+static void
+holder(void)
+{
+    enum { FEW = 5, SLOTS = 36 };
+    struct sysvmp_condition *own = c;
+    struct sysvmp_lock *lock, *others[SLOTS];
+
+    is_int(FEW, holders_die(FEW),
+        "condition: a holder of its lock is killed, and one of those who "
+        "wait is told");
+    must(sysvmp_lock_create(&lock), "lock_create");
+    for (int i = 0; i < SLOTS; i++)
+        must(sysvmp_lock_create(&others[i]), "lock_create");
+    must(sysvmp_condition_create(&c, lock), "condition_create");
+    is_int(FEW, holders_die(FEW),
+        "... also where it is in another set of semaphores");
+    sysvmp_condition_destroy(c);
+    sysvmp_lock_destroy(lock);
+    for (int i = 0; i < SLOTS; i++)
+        sysvmp_lock_destroy(others[i]);
+    c = own;
+}
+
 /* Killed at any moment: one notification, one who gets it. */
 static void
 at_any_moment(void)
@@ -203,7 +280,7 @@ many_dead(void)
 int
 main(void)
 {
-    plan(2 + 2 + 2 + 2 + 2 + 3 + 1 + 2);
+    plan(2 + 2 + 2 + 2 + 2 + 3 + 2 + 1 + 2);
     returned = shared(sizeof(*returned));
     must(sysvmp_condition_create(&c, NULL), "condition_create");
     nobody_else();
@@ -212,6 +289,7 @@ main(void)
     two_of_four();
     not_for_later();
     stopped();
+    holder();
     at_any_moment();
     many_dead();
     sysvmp_condition_destroy(c);

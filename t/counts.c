@@ -2,8 +2,8 @@
 /*
  * counts.c: what a call costs when nobody has to wait, in system calls, as
  * counted at the seam: none for a lock, msgsnd and msgrcv for a message; and
- * nobody is woken when nobody sleeps.  A descriptor for event loops costs those
- * alone who have asked for it.
+ * nobody is woken when nobody sleeps.  A descriptor for event loops costs
+ * those alone who have asked for it.
  */
 #include <config.h>
 

@@ -289,6 +289,8 @@ look_after_reset(const struct crash_end *end)
     } else if (sysvmp_barrier_n_waiting(b) > 0) {
         want(2, sysvmp_barrier_n_waiting(b), "waiting as before");
         want(0, sysvmp_barrier_reset(b), "reset");
+    } else {
+        want(-ETIMEDOUT, wait_at(1), "who comes after a reset");
     }
     end_of_peers(&passed, &told);
     want(0, passed, "who pass");

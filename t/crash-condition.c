@@ -27,12 +27,15 @@ static struct sysvmp_condition *c;
 
 static pid_t waiter[PEERS], crowd;
 static int waiters;
+static int expected; /* these, and the heir */
 static unsigned owed; /* how often somebody was to be notified */
 
 static struct {
     _Atomic int returned; /* waits that did since then, */
     _Atomic int told;     /* and notices of a holder's death */
-    _Atomic int waiting;
+    _Atomic int waiting;  /* of a crowd, */
+    _Atomic int there;    /* of the peers and the heir have come */
+    _Atomic int gone;     /* and gone, maybe as they were told */
 } *stage;
 
 /* So that each waiter sleeps. */
@@ -49,9 +52,10 @@ create(void)
     if (use_lock)
         must(sysvmp_lock_create(&lock), "lock_create");
     must(sysvmp_condition_create(&c, lock), "condition_create");
-    waiters = 0;
+    waiters = expected = 0;
     owed = 0;
-    stage->returned = stage->told = stage->waiting = 0;
+    stage->returned = stage->told = stage->waiting = stage->there = 0;
+    stage->gone = 0;
 }
 
 static int
@@ -116,9 +120,12 @@ wait_not(void)
 static int
 wait_and_give(void)
 {
-    if (sysvmp_condition_acquire(c, SYSVMP_FOREVER) < 0 ||
-        wait_at(SYSVMP_FOREVER) < 0)
+    if (sysvmp_condition_acquire(c, SYSVMP_FOREVER) < 0)
         return FAILED;
+    stage->there++;
+    if (wait_at(SYSVMP_FOREVER) < 0)
+        return FAILED;
+    stage->gone++;
     return sysvmp_condition_release(c) == 0 ? 0 : FAILED + 1;
 }
 
@@ -126,6 +133,14 @@ static void
 let_wait(void)
 {
     waiter[waiters++] = sleeping_peer(wait_and_give);
+    expected++;
+}
+
+static void
+let_heir_wait(void)
+{
+    sleeping_heir(wait_and_give);
+    expected++;
 }
 
 static void
@@ -156,13 +171,27 @@ notify_all(void)
     return result < 0 ? result : sysvmp_condition_release(c);
 }
 
-/* By the tester.  What was told before that is another matter. */
+/* Takes the lock, when all of them wait. */
+static int
+all_there(void *arg)
+{
+    (void)arg;
+    (void)acquire();
+    if (stage->there >= expected)
+        return 1;
+    (void)release();
+    return 0;
+}
+
+/* By the tester.  What was told before that is another matter; who was told
+ * does not wait any more. */
 static void
 notify(unsigned n)
 {
-    (void)acquire();
+    until_true(all_there, NULL, "all to wait");
     stage->returned = stage->told = 0;
-    owed = n;
+    owed = (unsigned)(expected - stage->gone);
+    owed = owed < n ? owed : n;
     want(0, sysvmp_condition_notify(c, n), "notify");
     (void)release();
 }
@@ -377,7 +406,16 @@ full_cases(void)
 static void
 wait_and_give_too(void)
 {
-    (void)wait_and_give();
+    if (sysvmp_condition_acquire(c, SYSVMP_FOREVER) >= 0 &&
+        wait_at(SYSVMP_FOREVER) >= 0)
+        (void)sysvmp_condition_release(c);
+}
+
+static void
+let_both_wait(void)
+{
+    let_heir_wait();
+    let_wait();
 }
 
 static void
@@ -392,8 +430,7 @@ static void
 notify_past_heir(void)
 {
     victim_asleep_or_dead();
-    sleeping_heir(wait_and_give);
-    let_wait();
+    let_both_wait();
     notify(1);
 }
 
@@ -401,16 +438,9 @@ static void
 notify_two_past_heir(void)
 {
     victim_asleep_or_dead();
-    sleeping_heir(wait_and_give);
-    let_two_wait();
-    notify(2);
-}
-
-static void
-let_heir_wait(void)
-{
-    sleeping_heir(wait_and_give);
+    let_both_wait();
     let_wait();
+    notify(2);
 }
 
 static void
@@ -442,7 +472,7 @@ company_cases(void)
         create, take, NULL, wait_at_leisure, notify_two_past_heir,
         look_after_heir, ENDS};
     static const struct crash_case notifier = {"notify, two wait", create,
-        NULL, let_heir_wait, notify_one, NULL, look_after_notifier, STAYS};
+        NULL, let_both_wait, notify_one, NULL, look_after_notifier, STAYS};
 
     crash_run_beside_sleep(&beside, wait_and_give_too);
     crash_run_heir(&one, NULL);

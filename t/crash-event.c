@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * crash-event.c: a process killed at each point of each call of an event, also
- * with one who waits killed as it wakes up.  Whoever waited when a set returned
- * is awake, and nobody is asleep at one that is set.
+ * with one who waits killed as it wakes up.  Whoever waited when a set
+ * returned is awake, and nobody is asleep at one that is set.
  */
 #include <config.h>
 

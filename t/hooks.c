@@ -103,6 +103,7 @@ at_fork(void)
     end_of(started(nothing, NULL));
     is_str("aba", order(), "... not in another of ours");
     sysvmp_lock_destroy(lock);
+    lock = NULL; /* the functions stay */
 }
 
 /*
@@ -129,13 +130,14 @@ no_janitor(void)
 static int
 make_first_object(void *arg)
 {
+    struct sysvmp_lock *first;
     int error;
 
     (void)arg;
     errno = ERANGE;
-    error = sysvmp_lock_create(&lock);
+    error = sysvmp_lock_create(&first);
     if (error == 0)
-        sysvmp_lock_destroy(lock);
+        sysvmp_lock_destroy(first);
     /* Nobody else would remove it. */
     return error == 0 && errno == ERANGE && sysvmp_leave() == 0 ? 0 : 1;
 }

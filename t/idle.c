@@ -16,6 +16,8 @@ enum { SLEEP_MS = 5000, SWITCHES = 2, WATCHED = 100 };
 
 static struct sysvmp_lock *lock;
 static struct sysvmp_rlock *rlock;
+static struct sysvmp_condition *condition;
+static struct sysvmp_barrier *barrier;
 static struct sysvmp_queue *empty, *with_eof, *full, *full_large, *stop;
 static struct sysvmp_conn *quiet[2], *polled[2], *full_pipe[2];
 static struct sysvmp_semaphore *none, *no_permits;
@@ -82,6 +84,21 @@ static int64_t
 acquire_rlock(void)
 {
     return sysvmp_rlock_acquire(rlock, SYSVMP_FOREVER);
+}
+
+static int64_t
+wait_at_condition(void)
+{
+    int result = sysvmp_condition_acquire(condition, SYSVMP_FOREVER);
+
+    return result < 0
+        ? result : sysvmp_condition_wait(condition, SYSVMP_FOREVER);
+}
+
+static int64_t
+wait_at_barrier(void)
+{
+    return sysvmp_barrier_wait(barrier, SYSVMP_FOREVER);
 }
 
 static int
@@ -169,6 +186,8 @@ static const struct sleeper {
     {"conn_send, the pipe full", conn_send},
     {"lock_acquire", acquire},
     {"rlock_acquire", acquire_rlock},
+    {"condition_wait", wait_at_condition},
+    {"barrier_wait", wait_at_barrier},
     {"process_join", join},
     {"semaphore_acquire", acquire_permit},
     {"semaphore_acquire of one with SYSVMP_PERMITS", acquire_own_permit},
@@ -209,6 +228,8 @@ make_objects(void)
 {
     must(sysvmp_lock_create(&lock), "lock_create");
     must(sysvmp_rlock_create(&rlock), "rlock_create");
+    must(sysvmp_condition_create(&condition, NULL), "condition_create");
+    must(sysvmp_barrier_create(&barrier, 2, NULL, NULL), "barrier_create");
     must(sysvmp_queue_create(&empty, 0, 0), "queue_create");
     must(sysvmp_queue_create(&with_eof, 0, SYSVMP_EOF), "queue_create");
     must(sysvmp_queue_create(&full, 3, 0), "queue_create");
@@ -249,6 +270,10 @@ wake_all(void)
     must(sysvmp_conn_send(polled[1], buf, 1, 1000), "send");
     while (sysvmp_conn_recv(full_pipe[0], buf, sizeof(buf), 0) >= 0)
         continue;
+    must(sysvmp_condition_acquire(condition, 1000), "acquire");
+    must(sysvmp_condition_notify(condition, 1), "notify");
+    must(sysvmp_condition_release(condition), "release");
+    must(sysvmp_barrier_wait(barrier, 1000), "barrier_wait");
     must(sysvmp_lock_release(lock), "release");
     must(sysvmp_rlock_release(rlock), "release");
     must(sysvmp_semaphore_release(none, 1), "release");

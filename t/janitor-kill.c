@@ -183,6 +183,7 @@ kill_all(void)
             continue;
         if (pid < 0)
             return;
+        pause_us(1000);
     }
     bail("they do not die");
 }

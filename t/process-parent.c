@@ -10,11 +10,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 struct told {
     _Atomic int ready, done, go;
     pid_t pid;
-    int good;
+    int good, has_sentinel;
 };
 
 static struct told *told;
@@ -125,6 +126,44 @@ parent_joined(void)
     is_int(0, reap(told->pid), "... it ends well");
 }
 
+/* In a grandchild of the test, whose parent has ended before it asks. */
+static int
+ask_late(void *arg)
+{
+    struct sysvmp_process *parent;
+    struct pollfd end = {.events = POLLIN};
+
+    until(arg, 1);
+    parent = sysvmp_parent_process();
+    end.fd = sysvmp_process_sentinel(parent);
+    told->good = sysvmp_process_is_alive(parent) == 0;
+    told->good += sysvmp_process_join(parent, SYSVMP_FOREVER) == 0;
+    told->good += sysvmp_process_kill(parent) == 0;
+    told->good += end.fd >= 0 ? poll(&end, 1, 0) == 1 : !told->has_sentinel;
+    return 0;
+}
+
+static int
+leave_a_child(void *arg)
+{
+    struct sysvmp_process *p = started(ask_late, arg);
+
+    told->pid = sysvmp_process_pid(p);
+    told->has_sentinel = sysvmp_process_sentinel(p) >= 0;
+    _exit(0);
+}
+
+static void
+parent_ended(void)
+{
+    memset(told, 0, sizeof(*told));
+    is_int(0, end_of(started(leave_a_child, (void *)&told->go)),
+        "a parent has ended before its child asks for it");
+    atomic_store(&told->go, 1);
+    is_int(0, reap(told->pid), "... which it can, later");
+    is_int(4, told->good, "... it has ended, also by its sentinel");
+}
+
 static int
 stay(void *arg)
 {
@@ -162,14 +201,36 @@ dies_with_parent(void)
     is_int(-SIGKILL, reap(told->pid), "... and its child with it");
 }
 
+/* No descriptor is left for a pidfd. */
+static int
+no_descriptors(void *arg)
+{
+    struct rlimit few;
+    struct sysvmp_process *p = created(stay, arg);
+    int result;
+
+    getrlimit(RLIMIT_NOFILE, &few);
+    few.rlim_cur = 0;
+    setrlimit(RLIMIT_NOFILE, &few);
+    must(sysvmp_process_start(p), "process_start");
+    result = sysvmp_process_sentinel(p);
+    must(sysvmp_process_kill(p), "process_kill");
+    if (end_of(p) != -SIGKILL)
+        return 1;
+    return result == -ENOSPC || result == -ENOSYS ? 0 : 2;
+}
+
 int
 main(void)
 {
-    plan(10);
+    plan(14);
     told = shared(sizeof(*told));
     parent_known();
     grandchild();
     parent_joined();
+    parent_ended();
     dies_with_parent();
+    is_int(0, end_of(started(no_descriptors, NULL)),
+        "a child without a sentinel, for want of descriptors");
     return done();
 }

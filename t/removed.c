@@ -20,6 +20,8 @@
 
 static struct sysvmp_lock *lock;
 static struct sysvmp_rlock *rlock;
+static struct sysvmp_condition *condition;
+static struct sysvmp_barrier *barrier;
 static struct sysvmp_queue *q, *with_eof, *full;
 static struct sysvmp_conn *end[2];
 static char buf[SYSVMP_INLINE_MAX];
@@ -71,6 +73,20 @@ acquire_rlock(void)
     return sysvmp_rlock_acquire(rlock, 10000);
 }
 
+static int64_t
+wait_at_condition(void)
+{
+    if (sysvmp_condition_acquire(condition, SYSVMP_FOREVER) != 0)
+        return 0;
+    return sysvmp_condition_wait(condition, SYSVMP_FOREVER);
+}
+
+static int64_t
+wait_at_barrier(void)
+{
+    return sysvmp_barrier_wait(barrier, 10000);
+}
+
 static const struct waiting {
     const char *name;
     int64_t (*call)(void);
@@ -82,6 +98,8 @@ static const struct waiting {
     {"conn_poll", conn_poll},
     {"lock_acquire", acquire},
     {"rlock_acquire", acquire_rlock},
+    {"condition_wait", wait_at_condition},
+    {"barrier_wait", wait_at_barrier},
 };
 
 enum { CALLS = sizeof(waiting) / sizeof(waiting[0]) };
@@ -130,6 +148,8 @@ make_objects(void)
 {
     must(sysvmp_lock_create(&lock), "lock_create");
     must(sysvmp_rlock_create(&rlock), "rlock_create");
+    must(sysvmp_condition_create(&condition, NULL), "condition_create");
+    must(sysvmp_barrier_create(&barrier, 2, NULL, NULL), "barrier_create");
     must(sysvmp_queue_create(&q, 0, 0), "queue_create");
     must(sysvmp_queue_create(&with_eof, 0, SYSVMP_EOF), "queue_create");
     must(sysvmp_queue_create(&full, 1, 0), "queue_create");

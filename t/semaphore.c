@@ -176,8 +176,8 @@ lets_so_many_in(unsigned flags, const char *which)
         if (worst[i] > most)
             most = worst[i];
     }
-    ok(most >= 1 && most <= 2, "semaphore%s: of %d threads two at once at most",
-        which, THREADS);
+    ok(most >= 1 && most <= 2,
+        "semaphore%s: of %d threads two at once at most", which, THREADS);
     is_int(2, sysvmp_semaphore_value(s), "... and it is as it was");
     sysvmp_semaphore_destroy(s);
 }
@@ -272,7 +272,8 @@ permits_are_ones_own(void)
     atomic_store(&stage->held, 0);
     pid = child(destroy_ours, NULL);
     until(&stage->held, 1);
-    is_int(1, sysvmp_semaphore_value(s), "... who destroys it gives them back");
+    is_int(1, sysvmp_semaphore_value(s),
+        "... who destroys it gives them back");
     slay(pid);
     pid = child(leave_with_ours, NULL);
     until(&stage->held, 2);

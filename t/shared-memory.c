@@ -21,7 +21,8 @@ enum {
     MOST = 200000, /* blocks that may fit where there is little room */
     SEGMENT = 4 << 20,
     ROUNDS = 20000,
-    THREADS = 3
+    THREADS = 3,
+    TWICE = 20
 };
 
 static int logged;
@@ -173,6 +174,46 @@ at_once(void)
     is_int(before, pages_used(), "... and the memory comes back");
 }
 
+/* Two free the same blocks, in the same order: each is freed once. */
+
+static void **both;
+static _Atomic int *meeting;
+
+static int
+free_all(void *unused)
+{
+    atomic_fetch_add(meeting, 1);
+    until(meeting, 2);
+    logged = 0;
+    for (int i = 0; i < BLOCKS; i++)
+        sysvmp_shared_free(both[i]);
+    atomic_fetch_add(meeting + 1, logged);
+    return unused != NULL;
+}
+
+static void
+freed_twice(void)
+{
+    int before = pages_used(), good = 0;
+
+    both = shared(BLOCKS * sizeof(*both));
+    meeting = shared(2 * sizeof(*meeting));
+    for (int round = 0; round < TWICE; round++) {
+        pid_t a, b;
+
+        for (int i = 0; i < BLOCKS; i++)
+            both[i] = allocated(i % 2 ? 5000 : 1500);
+        atomic_store(meeting, 0);
+        atomic_store(meeting + 1, 0);
+        a = child(free_all, NULL);
+        b = child(free_all, NULL);
+        good += reap(a) == 0 && reap(b) == 0 &&
+            atomic_load(meeting + 1) == BLOCKS && pages_used() == before;
+    }
+    is_int(TWICE, good, "shared memory: of two who free the same blocks one "
+        "does, each time, and the other is told");
+}
+
 /*
  * Processes.
  */
@@ -283,7 +324,8 @@ not_freed(void *p, const char *what)
     sysvmp_shared_free(p);
     heap_state(arena_current, &used, &all);
     ok(logged == lines + 1 && take_census()->blocks == blocks &&
-            used == used_before, "... %s: nothing but a line in the log", what);
+            used == used_before,
+        "... %s: nothing but a line in the log", what);
 }
 
 static void
@@ -291,6 +333,7 @@ none_of_ours(void)
 {
     char *small = allocated(100), *other = allocated(100);
     char *large = allocated(10000), *gone = allocated(100);
+    char *least = allocated(1);
     char *large_gone = allocated(10000);
     struct sysvmp_msg *m;
     char here;
@@ -303,6 +346,10 @@ none_of_ours(void)
     not_freed(gone, "what is free already");
     not_freed(large_gone, "the same, large");
     not_freed(small + 16, "the middle of one");
+    not_freed((char *)((uintptr_t)least & ~(uintptr_t)4095) + 4096 - 64,
+        "what is left at a page's end");
+    not_freed((char *)((uintptr_t)least & ~(uintptr_t)4095) + 4096 - 128,
+        "before it, too");
     not_freed(large + 4096, "of a large one, too");
     not_freed(large + 64, "also of its first page");
     not_freed(&here, "what is no shared memory");
@@ -313,7 +360,9 @@ none_of_ours(void)
     not_freed((char *)arena_current->head + arena_current->head->size,
         "what is behind the segment");
     sysvmp_msg_destroy(m);
-    not_freed(heap_address(arena_current, 0), "a page that is not in use");
+    not_freed(heap_address(arena_current, heap_units(arena_current) - 1),
+        "a page that was never used");
+    sysvmp_shared_free(least);
     sysvmp_shared_free(small);
     sysvmp_shared_free(other);
     sysvmp_shared_free(large);
@@ -498,13 +547,14 @@ first_of_all(void)
 int
 main(void)
 {
-    plan(4 + 9 + 5 + 10 + 3 + 14 + 5 + 8 + 6 + 6 + 2);
+    plan(4 + 9 + 5 + 1 + 10 + 3 + 16 + 5 + 8 + 6 + 6 + 2);
     sysvmp_set_log(count_lines, NULL);
     first_of_all();
     must(sysvmp_pipe_create(to_parent, SYSVMP_SIMPLEX), "pipe_create");
     must(sysvmp_pipe_create(to_child, SYSVMP_SIMPLEX), "pipe_create");
     many_sizes();
     at_once();
+    freed_twice();
     in_all_processes();
     outlives_its_maker();
     none_of_ours();

@@ -24,6 +24,8 @@ enum { WAIT_MS = 50, SLACK_MS = 10, TRIES = 20, STORM_US = 1000 };
 
 static struct sysvmp_lock *lock;
 static struct sysvmp_rlock *rlock;
+static struct sysvmp_condition *condition;
+static struct sysvmp_barrier *barrier;
 static struct sysvmp_queue *empty, *with_eof, *full, *full_large;
 static struct sysvmp_conn *end[2];
 static struct sysvmp_process *process;
@@ -92,6 +94,33 @@ join(int ms)
     return sysvmp_process_join(process, ms);
 }
 
+/* Its lock is ours all the time. */
+static int64_t
+condition_wait(int ms)
+{
+    return sysvmp_condition_wait(condition, ms);
+}
+
+static int
+never(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int64_t
+condition_wait_for(int ms)
+{
+    return sysvmp_condition_wait_for(condition, never, NULL, ms);
+}
+
+static int64_t
+barrier_wait(int ms)
+{
+    must(sysvmp_barrier_reset(barrier), "reset");
+    return sysvmp_barrier_wait(barrier, ms);
+}
+
 static const struct waiting {
     const char *name;
     int64_t (*call)(int ms);
@@ -107,6 +136,9 @@ static const struct waiting {
     {"conn_send", conn_send, -EAGAIN, -ETIMEDOUT},
     {"lock_acquire", acquire, -EAGAIN, -ETIMEDOUT},
     {"rlock_acquire", acquire_rlock, -EAGAIN, -ETIMEDOUT},
+    {"condition_wait", condition_wait, -EAGAIN, -ETIMEDOUT},
+    {"condition_wait_for", condition_wait_for, -EAGAIN, -ETIMEDOUT},
+    {"barrier_wait", barrier_wait, -EAGAIN, -ETIMEDOUT},
     {"process_join", join, -EAGAIN, -ETIMEDOUT},
 };
 
@@ -130,6 +162,9 @@ make_objects(void)
 {
     must(sysvmp_lock_create(&lock), "lock_create");
     must(sysvmp_rlock_create(&rlock), "rlock_create");
+    must(sysvmp_condition_create(&condition, NULL), "condition_create");
+    must(sysvmp_condition_acquire(condition, 0), "condition_acquire");
+    must(sysvmp_barrier_create(&barrier, 2, NULL, NULL), "barrier_create");
     must(sysvmp_queue_create(&empty, 0, 0), "queue_create");
     must(sysvmp_queue_create(&with_eof, 0, SYSVMP_EOF), "queue_create");
     must(sysvmp_queue_create(&full, 1, 0), "queue_create");

@@ -214,7 +214,8 @@ is_level_triggered(void)
     must(sysvmp_queue_put(q, "", 0, 0), "put");
     is_int(2, sysvmp_wait(list, KINDS, 1000), "... an empty message is one");
     sysvmp_conn_close(end[0]);
-    is_int(3, sysvmp_wait(list, KINDS, 1000), "... and what is closed here is");
+    is_int(3, sysvmp_wait(list, KINDS, 1000),
+        "... and what is closed here is");
     destroy();
 }
 

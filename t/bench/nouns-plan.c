@@ -2,7 +2,8 @@
 /*
  * nouns-plan.c: the rows of events, conditions, barriers, semaphores, and the
  * wait for any of several. What is to be reached is not to be slower than
- * POSIX, which does not notice when a process dies.
+ * POSIX, which does not notice when a process dies; where both do the same (a
+ * compare-and-swap; eight that sleep), not by more than a quarter.
  */
 #include <stddef.h>
 #include <string.h>
@@ -58,10 +59,10 @@ static const struct row rows[] = {
         { "pthread", RATIO_AT_MOST, 1.0 } } },
     { "barrier-8", "barrier of 8, 2 CPUs, a round",
         "barrier-8", "ns", "ns", "futex", {
-        { "pthread", RATIO_AT_MOST, 1.0 } } },
+        { "pthread", RATIO_AT_MOST, 1.25 } } },
     { "semaphore-1", "semaphore, uncontended, acquire + release",
         "semaphore-1", "ns", "ns", "cas", {
-        { "sem_t", RATIO_AT_MOST, 1.0 } } },
+        { "sem_t", RATIO_AT_MOST, 1.25 } } },
     { "semaphore-2", "semaphore, 1 permit, 2 processes on 2 CPUs, a pair",
         "semaphore-2", "ns", "ns", "cas-alone", {
         { "sem_t", RATIO_AT_MOST, 1.0 } } },

@@ -50,7 +50,8 @@ enum {
     ITEMS = 4,
     UNITS = 64, /* of the heap: the first ones, which are in use */
     SHARED = 8,
-    CHANNELS = 6
+    CHANNELS = 6,
+    OBJECTS = 12
 };
 
 /* Shared by all processes. */
@@ -77,6 +78,8 @@ static int who; /* 0: the program; 1: its peer */
 static struct objects {
     struct sysvmp_lock *lock;
     struct sysvmp_rlock *rlock;
+    struct sysvmp_condition *condition;
+    struct sysvmp_barrier *two, *alone;
     struct sysvmp_queue *q, *bounded, *joinable, *told;
     struct sysvmp_conn *end[2];
     struct sysvmp_process *peer;
@@ -106,7 +109,7 @@ is_listed(int64_t code)
 {
     static const int codes[] = {EAGAIN, ETIMEDOUT, EPIPE, EMSGSIZE, EBADMSG,
         EIDRM, EBADF, EPERM, EOVERFLOW, ESRCH, EALREADY, EBUSY, ECHILD,
-        ENOSPC, ENOMEM, ENOSYS, EACCES};
+        ENOSPC, ENOMEM, ENOSYS, EACCES, ECANCELED};
 
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
         if (code == -codes[i])
@@ -192,6 +195,38 @@ use_locks(void)
     if (CALL(sysvmp_rlock_acquire(the.rlock, ms), 1, ms) >= 0)
         CALL(sysvmp_rlock_release(the.rlock), 0, 0);
     CALL(sysvmp_rlock_owner(the.rlock), INT32_MAX, 0);
+}
+
+/* A wait takes the lock again, however long that takes. */
+static void
+use_condition(void)
+{
+    struct sysvmp_condition *c = the.condition;
+    int ms = some_timeout();
+
+    if (CALL(sysvmp_condition_acquire(c, ms), 1, ms) < 0)
+        return;
+    if (chance(&chances, 2))
+        (void)MAKE(sysvmp_condition_wait(c, ms), 1, ms, 1);
+    CALL(sysvmp_condition_notify(c, chance(&chances, 3)), 0, 0);
+    if (chance(&chances, 2))
+        CALL(sysvmp_condition_notify_all(c), 0, 0);
+    CALL(sysvmp_condition_release(c), 0, 0);
+}
+
+static void
+use_barriers(void)
+{
+    int ms = some_timeout();
+
+    CALL(sysvmp_barrier_wait(the.alone, ms), INT32_MAX, ms);
+    CALL(sysvmp_barrier_wait(the.two, ms), INT32_MAX, ms);
+    CALL(sysvmp_barrier_n_waiting(the.two), INT32_MAX, 0);
+    CALL(sysvmp_barrier_broken(the.two), 1, 0);
+    if (chance(&chances, 4) == 0)
+        CALL(sysvmp_barrier_abort(the.alone), 0, 0);
+    CALL(sysvmp_barrier_reset(the.two), 0, 0);
+    CALL(sysvmp_barrier_reset(the.alone), 0, 0);
 }
 
 /* A buffer of exactly this size, so that a byte too many is seen. */
@@ -393,7 +428,7 @@ make_more(void)
 static void
 use(void)
 {
-    switch (chance(&chances, 12)) {
+    switch (chance(&chances, 14)) {
     case 0:
         use_locks();
         break;
@@ -422,6 +457,12 @@ use(void)
         break;
     case 10:
         use_told();
+        break;
+    case 11:
+        use_condition();
+        break;
+    case 12:
+        use_barriers();
         break;
     default:
         make_more();
@@ -574,7 +615,7 @@ some_area(void)
     case 2:
         return entry_of("block", &head->blocks, 2, 0, sizeof(struct block));
     case 3:
-        return entry_of("object", &head->objects, 8, 0,
+        return entry_of("object", &head->objects, OBJECTS, 0,
             offsetof(struct object, lock));
     case 4:
         return (struct area){"head", (char *)&head->registrations,
@@ -585,7 +626,7 @@ some_area(void)
             sizeof(head->heap_words)};
     case 6:
     case 7:
-        return entry_of("list", &head->objects, 8,
+        return entry_of("list", &head->objects, OBJECTS,
             offsetof(struct object, channel.list),
             offsetof(struct object, channel.join));
     case 8:
@@ -593,7 +634,7 @@ some_area(void)
     case 10:
         return area_of_unit();
     default:
-        return entry_of("words", &head->objects, 8,
+        return entry_of("words", &head->objects, OBJECTS,
             offsetof(struct object, lock), sizeof(struct object));
     }
 }
@@ -628,6 +669,9 @@ make_objects(void)
 
     must(sysvmp_lock_create(&the.lock), "lock_create");
     must(sysvmp_rlock_create(&the.rlock), "rlock_create");
+    must(sysvmp_condition_create(&the.condition, NULL), "condition_create");
+    must(sysvmp_barrier_create(&the.two, 2, NULL, NULL), "barrier_create");
+    must(sysvmp_barrier_create(&the.alone, 1, NULL, NULL), "barrier_create");
     must(sysvmp_queue_create(&the.q, 0, SYSVMP_EOF), "queue_create");
     must(sysvmp_queue_create(&the.bounded, 2, 0), "queue_create");
     must(sysvmp_pipe_create(the.end, 0), "pipe_create");
@@ -687,6 +731,9 @@ end_all(void)
     WAIT_VOID(sysvmp_queue_destroy(the.bounded));
     WAIT_VOID(sysvmp_queue_destroy(the.joinable));
     WAIT_VOID(sysvmp_queue_destroy(the.told));
+    WAIT_VOID(sysvmp_condition_destroy(the.condition));
+    WAIT_VOID(sysvmp_barrier_destroy(the.two));
+    WAIT_VOID(sysvmp_barrier_destroy(the.alone));
     sysvmp_rlock_destroy(the.rlock);
     sysvmp_lock_destroy(the.lock);
     WAIT(sysvmp_leave());

@@ -2,8 +2,8 @@
 /*
  * shared.c: random SIGKILLs among processes that allocate and free shared
  * memory, each also what others have allocated, and messages from the same
- * heap.  What is in the table is whole; a new block is zero, and nobody's; each
- * thread that is killed takes one block with it at most; and when all are
+ * heap.  What is in the table is whole; a new block is zero, and nobody's;
+ * each thread that is killed takes one block with it at most; and when all are
  * freed, as much memory is in use as in the beginning.
  */
 #include <config.h>
