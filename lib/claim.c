@@ -115,7 +115,7 @@ claim_reap(struct list *list, struct list_view *view)
     uint32_t block = 0, n = 0;
 
     if (view->claimed == 0 ||
-        sysv_sem_values(list->lock.semaphores, alive) < 0)
+        sysv_sem_values(list->lock.semaphores, alive, BLOCK_SEMAPHORES) < 0)
         return 0;
     for (uint32_t i = 0; i < longest(list) &&
          (block = next_of(list, view, block)) != 0; i++) {

@@ -81,7 +81,7 @@ static int
 find_seat(const struct arena *arena, uint32_t *seat, int *value)
 {
     unsigned short values[BLOCK_SEMAPHORES];
-    int error = sysv_sem_values(arena->home, values);
+    int error = sysv_sem_values(arena->home, values, BLOCK_SEMAPHORES);
 
     if (error < 0)
         return error;
@@ -194,7 +194,7 @@ int
 member_others(const struct arena *arena)
 {
     unsigned short values[BLOCK_SEMAPHORES];
-    int error = sysv_sem_values(arena->home, values);
+    int error = sysv_sem_values(arena->home, values, BLOCK_SEMAPHORES);
 
     if (error < 0)
         return error;

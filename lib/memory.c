@@ -69,7 +69,7 @@ worth_a_sweep(const struct arena *arena)
 
     if (shm_load(&arena->head->heap_words.unswept) != 0)
         return true;
-    return sysv_sem_values(arena->home, alive) == 0 &&
+    return sysv_sem_values(arena->home, alive, BLOCK_SEMAPHORES) == 0 &&
         unswept_seats(arena, alive, NULL) > 0;
 }
 
@@ -167,7 +167,7 @@ memory_sweep(struct arena *arena)
 
     if (!arena_lock_soon(arena))
         return;
-    if (sysv_sem_values(arena->home, alive) == 0 &&
+    if (sysv_sem_values(arena->home, alive, BLOCK_SEMAPHORES) == 0 &&
         heap_lock(arena, &patience) == 0) {
         shm_store(&arena->head->heap_words.unswept, 0);
         shm_store(&arena->head->heap_words.slabs_stale, 1);

@@ -122,12 +122,18 @@ sysv_sem_value(int id, int semaphore)
 }
 
 int
-sysv_sem_values(int id, unsigned short *values)
+sysv_sem_values(int id, unsigned short *values, size_t n)
 {
+    struct semid_ds now;
     long result;
-    union semun argument = { .array = values };
 
-    CALL(result, SEAM_SEMCTL, semctl(id, 0, GETALL, argument));
+    CALL(result, SEAM_SEMCTL,
+        semctl(id, 0, IPC_STAT, (union semun){ .buf = &now }));
+    if (result >= 0 && now.sem_nsems != n)
+        return -EIDRM; /* another's: its values might not fit */
+    if (result >= 0)
+        CALL(result, SEAM_SEMCTL,
+            semctl(id, 0, GETALL, (union semun){ .array = values }));
     return result >= 0 ? 0 : removed_or((int) result, -EACCES);
 }
 

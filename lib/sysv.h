@@ -60,7 +60,8 @@ int sysv_sem_create(key_t key, int semaphores);
 int sysv_sem_open(key_t key);
 void sysv_sem_remove(const struct sysv_identity *which);
 int sysv_sem_value(int id, int semaphore);
-int sysv_sem_values(int id, unsigned short *values);
+/* All n of them; -EIDRM, also where that set has not so many. */
+int sysv_sem_values(int id, unsigned short *values, size_t n);
 /* Does not sleep where its operations don't; ends by itself where they do. */
 int sysv_semop(int id, struct sembuf *operations, size_t n);
 /* May sleep until the deadline: -EAGAIN then, or by an IPC_NOWAIT of its

@@ -113,7 +113,8 @@ waiters_dead(const struct waiters *waiters, struct roll *roll, uint64_t owner)
             owner >> OWNER_GENERATION_SHIFT)
         return 1;
     if (!roll->called) {
-        error = sysv_sem_values(waiters->semaphores, roll->alive);
+        error = sysv_sem_values(waiters->semaphores, roll->alive,
+            BLOCK_SEMAPHORES);
         if (error < 0)
             return error;
         roll->called = true;

@@ -112,7 +112,8 @@ gather(const struct arena *arena, unsigned short *up)
     for (uint32_t i = 1; i < blocks; i++) {
         unsigned short there[BLOCK_SEMAPHORES];
 
-        if (sysv_sem_values(block_semaphores(arena, i), there) < 0)
+        if (sysv_sem_values(block_semaphores(arena, i), there,
+                BLOCK_SEMAPHORES) < 0)
             continue;
         for (int k = 0; k < BLOCK_ALIVE_COUNT; k++)
             up[k] |= there[BLOCK_ALIVE + k];
@@ -127,7 +128,7 @@ somebody_dying(const struct arena *arena)
     unsigned short up[BLOCK_ALIVE_COUNT] = { 0 }, home[BLOCK_SEMAPHORES];
 
     gather(arena, up);
-    if (sysv_sem_values(arena->home, home) < 0)
+    if (sysv_sem_values(arena->home, home, BLOCK_SEMAPHORES) < 0)
         return false; /* it is gone, as every look will say */
     for (int k = 0; k < BLOCK_ALIVE_COUNT; k++)
         if ((up[k] & ~home[BLOCK_ALIVE + k]) != 0)

@@ -541,6 +541,125 @@ a_barrier(void)
     sysvmp_barrier_destroy(alone);
 }
 
+static void
+a_semaphore_with(unsigned flags)
+{
+    struct sysvmp_semaphore *s = NULL;
+
+    CALL(0, CREATION, sysvmp_semaphore_create(&s, 1, 1, flags));
+    if (!s)
+        return;
+    CALL(0, COMMON | WAITING, sysvmp_semaphore_acquire(s, SHORT_MS));
+    CALL(-ETIMEDOUT, COMMON | WAITING,
+        sysvmp_semaphore_acquire(s, SHORT_MS));
+    CALL(0, COMMON, sysvmp_semaphore_value(s));
+    CALL(0, COMMON | FREE | SEIZED, sysvmp_semaphore_release(s, 1));
+    CALL(1, COMMON, sysvmp_semaphore_value(s));
+    CALL(0, COMMON | WAITING, sysvmp_semaphore_acquire(s, SYSVMP_NOWAIT));
+    sysvmp_semaphore_destroy(s);
+}
+
+static void
+a_semaphore(void)
+{
+    a_semaphore_with(0);
+}
+
+static void
+permits(void)
+{
+    a_semaphore_with(SYSVMP_PERMITS);
+}
+
+static void
+an_event(void)
+{
+    struct sysvmp_event *e = NULL;
+
+    CALL(0, CREATION, sysvmp_event_create(&e));
+    if (!e)
+        return;
+    CALL(-ETIMEDOUT, COMMON | WAITING, sysvmp_event_wait(e, SHORT_MS));
+    CALL(0, COMMON, sysvmp_event_set(e));
+    CALL(1, COMMON, sysvmp_event_is_set(e));
+    CALL(0, COMMON | WAITING, sysvmp_event_wait(e, LONG_MS));
+    CALL(0, COMMON, sysvmp_event_clear(e));
+    CALL(0, COMMON, sysvmp_event_is_set(e));
+    sysvmp_event_destroy(e);
+}
+
+/* How many are ready; one more than wanted is broken, as its own call says. */
+static int
+wait_for(struct sysvmp_waitable *list, size_t n, int wanted)
+{
+    int ready = sysvmp_wait(list, n, SHORT_MS);
+
+    return ready > wanted ? -EIDRM : ready;
+}
+
+static int
+ends_when_told(void *arg)
+{
+    (void)arg;
+    until(&now->go, 1);
+    return 0;
+}
+
+/* Returns whether all there is was made. */
+static int
+make_waitables(struct sysvmp_waitable list[4], struct sysvmp_conn *end[2])
+{
+    list[0].kind = SYSVMP_WAIT_CONN;
+    list[1].kind = SYSVMP_WAIT_QUEUE;
+    list[2].kind = SYSVMP_WAIT_EVENT;
+    list[3].kind = SYSVMP_WAIT_PROCESS;
+    CALL(0, CREATION, sysvmp_pipe_create(end, SYSVMP_SIMPLEX));
+    CALL(0, CREATION,
+        sysvmp_queue_create(&list[1].of.queue, 0, SYSVMP_EOF));
+    CALL(0, CREATION, sysvmp_event_create(&list[2].of.event));
+    CALL(0, CREATION, sysvmp_process_create(&list[3].of.process,
+        ends_when_told, NULL));
+    list[0].of.conn = end[0];
+    if (!end[0] || !list[1].of.queue || !list[2].of.event ||
+        !list[3].of.process)
+        return 0;
+    CALL(0, CREATION, sysvmp_process_start(list[3].of.process));
+    return sysvmp_process_pid(list[3].of.process) > 0;
+}
+
+static void
+use_waitables(struct sysvmp_waitable list[4], struct sysvmp_conn *end[2])
+{
+    CALL(0, COMMON | WAITING, wait_for(list, 4, 0));
+    CALL(0, COMMON | WAITING, sysvmp_conn_send(end[1], "x", 1, SHORT_MS));
+    CALL(1, COMMON | WAITING, wait_for(list, 4, 1));
+    CALL(0, COMMON, sysvmp_event_set(list[2].of.event));
+    CALL(2, COMMON | WAITING, wait_for(list, 4, 2));
+    CALL(0, COMMON | WAITING,
+        sysvmp_queue_put(list[1].of.queue, "y", 1, SHORT_MS));
+    CALL(3, COMMON | WAITING, wait_for(list, 4, 3));
+}
+
+static void
+waits_for_any(void)
+{
+    struct sysvmp_waitable list[4];
+    struct sysvmp_conn *end[2] = {NULL, NULL};
+
+    memset(list, 0, sizeof(list));
+    if (make_waitables(list, end)) {
+        use_waitables(list, end);
+        atomic_store(&now->go, 1);
+        CALL(0, COMMON | WAITING,
+            sysvmp_process_join(list[3].of.process, LONG_MS));
+    }
+    (void)sysvmp_process_destroy(list[3].of.process);
+    sysvmp_event_destroy(list[2].of.event);
+    sysvmp_queue_destroy(list[1].of.queue);
+    sysvmp_conn_destroy(end[0]);
+    sysvmp_conn_destroy(end[1]);
+}
+
 /* With descriptors, of which none is left behind. */
 
 static void
@@ -918,7 +1037,7 @@ walk_all(const char *name, void (*fn)(void))
 int
 main(void)
 {
-    plan(15);
+    plan(19);
     now = shared(sizeof(*now));
     walk_all("a lock, a second one", a_lock);
     walk_all("an rlock", an_rlock);
@@ -930,6 +1049,10 @@ main(void)
     walk_all("a pipe", a_pipe);
     walk_all("a condition", a_condition);
     walk_all("a barrier", a_barrier);
+    walk_all("a semaphore", a_semaphore);
+    walk_all("a semaphore with permits", permits);
+    walk_all("an event", an_event);
+    walk_all("to wait for any of several", waits_for_any);
     walk_all("a queue and a pipe with descriptors", told_by_files);
     walk_all("a process is started and joined", a_process);
     walk_all("the program forks by itself", a_fork);

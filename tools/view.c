@@ -152,7 +152,7 @@ view_set(const struct view *view, uint32_t block, struct view_set *set)
     set->id = shm_load(&block_at(view, block)->semaphores);
     /* Of another size, the values would not fit. */
     if (!set_exists(set->id, shm_load(&block_at(view, block)->key), true) ||
-        sysv_sem_values(set->id, set->values) < 0)
+        sysv_sem_values(set->id, set->values, BLOCK_SEMAPHORES) < 0)
         set->id = -1;
 }
 

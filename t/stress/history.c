@@ -476,6 +476,66 @@ history_receives(int receiver, int channel, int worker, int thread)
     }
 }
 
+/* Waits for any of them, for good or, in a spell of timeouts, for less: how
+ * many are ready. */
+static int
+wait_for_any(struct sysvmp_waitable *any, unsigned *seed)
+{
+    int ready, ms;
+
+    for (int i = 0; i < channel_count; i++)
+        any[i] = channels[i].queue
+            ? (struct sysvmp_waitable){.kind = SYSVMP_WAIT_QUEUE,
+                .of.queue = channels[i].queue}
+            : (struct sysvmp_waitable){.kind = SYSVMP_WAIT_CONN,
+                .of.conn = channels[i].reads};
+    do {
+        ms = storm_timeout(seed);
+        ready = sysvmp_wait(any, (size_t)channel_count, ms);
+    } while (ready == 0 && ms != SYSVMP_FOREVER);
+    if (ready <= 0)
+        history_fault("wait answered that none is ready");
+    return ready;
+}
+
+/* Takes one of each that is ready, if it is still there: how many are at their
+ * end. */
+static int
+receive_ready(int receiver, const struct sysvmp_waitable *any, int *taken)
+{
+    int ended = 0;
+
+    *taken = 0;
+    for (int i = 0; i < channel_count; i++) {
+        ssize_t len = any[i].ready
+            ? history_receive(receiver, i, SYSVMP_NOWAIT) : -EAGAIN;
+
+        ended += len == -EPIPE;
+        *taken += len > 0;
+    }
+    return ended;
+}
+
+int
+history_receives_any(int receiver, int worker, int thread)
+{
+    unsigned seed = storm_draw(worker, thread);
+    struct sysvmp_waitable any[CHANNELS];
+    int ended = 0, taken;
+
+    while (ended < channel_count) {
+        if (wait_for_any(any, &seed) <= 0)
+            return 1;
+        ended = receive_ready(receiver, any, &taken);
+        if (ended > 0 && !storm_over())
+            history_fault("the end came before it was told");
+        /* In vain is a step, too: it was another's. */
+        storm_step(worker, thread);
+        storm_linger(&seed);
+    }
+    return 0;
+}
+
 void
 history_wait_senders(int threads)
 {

@@ -49,6 +49,8 @@ void history_fault(const char *what);
  * a queue at times several at once. */
 int history_sends(int sender, int worker, int thread);
 int history_receives(int receiver, int channel, int worker, int thread);
+/* The same from all channels, by sysvmp_wait(), until the end of all. */
+int history_receives_any(int receiver, int worker, int thread);
 /* For the supervisor: waits until that many threads send no more; then tells
  * a channel's receivers, so many, the end; or closes its own sending end, so
  * that they see the end of file. */

@@ -35,6 +35,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/time.h>
 
 enum {
@@ -51,7 +52,8 @@ enum {
     UNITS = 64, /* of the heap: the first ones, which are in use */
     SHARED = 8,
     CHANNELS = 6,
-    OBJECTS = 12
+    OBJECTS = 15,
+    FOREIGN = 4000 /* semaphores in a set of another program */
 };
 
 /* Shared by all processes. */
@@ -82,7 +84,10 @@ static struct objects {
     struct sysvmp_barrier *two, *alone;
     struct sysvmp_queue *q, *bounded, *joinable, *told;
     struct sysvmp_conn *end[2];
+    struct sysvmp_semaphore *semaphore, *permits;
+    struct sysvmp_event *event;
     struct sysvmp_process *peer;
+    int foreign; /* that set */
     int ids[CHANNELS]; /* of the kernel's queues */
 } the;
 
@@ -412,6 +417,52 @@ use_told(void)
 }
 
 static void
+use_semaphore(struct sysvmp_semaphore *s)
+{
+    int ms = some_timeout();
+
+    if (CALL(sysvmp_semaphore_acquire(s, ms), 0, ms) == 0)
+        CALL(sysvmp_semaphore_release(s, 1), 0, 0);
+    else if (chance(&chances, 4) == 0)
+        CALL(sysvmp_semaphore_release(s, 1 + chance(&chances, 5)), 0, 0);
+    CALL(sysvmp_semaphore_value(s), INT32_MAX, 0);
+}
+
+static void
+use_event(void)
+{
+    int ms = some_timeout();
+
+    if (chance(&chances, 2))
+        CALL(sysvmp_event_set(the.event), 0, 0);
+    CALL(sysvmp_event_wait(the.event, ms), 0, ms);
+    CALL(sysvmp_event_is_set(the.event), 1, 0);
+    if (chance(&chances, 4))
+        CALL(sysvmp_event_clear(the.event), 0, 0);
+}
+
+static void
+wait_for_any(void)
+{
+    struct sysvmp_waitable any[] = {
+        {.kind = SYSVMP_WAIT_EVENT, .of.event = the.event},
+        {.kind = SYSVMP_WAIT_CONN, .of.conn = the.end[chance(&chances, 2)]},
+        {.kind = SYSVMP_WAIT_QUEUE, .of.queue = the.q},
+        {.kind = SYSVMP_WAIT_QUEUE, .of.queue = the.bounded},
+        {.kind = SYSVMP_WAIT_QUEUE, .of.queue = the.joinable},
+        {.kind = SYSVMP_WAIT_QUEUE, .of.queue = the.told},
+        {.kind = SYSVMP_WAIT_PROCESS, .of.process = who == 0 ? the.peer
+                                          : sysvmp_parent_process()},
+    };
+    size_t n = sizeof(any) / sizeof(any[0]);
+    int ms = (int)chance(&chances, 3);
+
+    if (who == 0)
+        n -= chance(&chances, 2);
+    CALL(sysvmp_wait(any, n, ms), (int64_t)n, ms);
+}
+
+static void
 make_more(void)
 {
     struct sysvmp_lock *lock = NULL;
@@ -428,7 +479,7 @@ make_more(void)
 static void
 use(void)
 {
-    switch (chance(&chances, 14)) {
+    switch (chance(&chances, 18)) {
     case 0:
         use_locks();
         break;
@@ -463,6 +514,16 @@ use(void)
         break;
     case 12:
         use_barriers();
+        break;
+    case 13:
+        use_semaphore(chance(&chances, 2) ? the.semaphore : the.permits);
+        break;
+    case 14:
+        use_event();
+        break;
+    case 15:
+    case 16:
+        wait_for_any();
         break;
     default:
         make_more();
@@ -499,7 +560,7 @@ some_bits(void)
 static uint64_t
 some_value(uint64_t old)
 {
-    switch (chance(&chances, 6)) {
+    switch (chance(&chances, 7)) {
     case 0:
         return chance(&chances, 64);
     case 1:
@@ -510,6 +571,8 @@ some_value(uint64_t old)
         return UINT64_MAX >> chance(&chances, 64);
     case 4:
         return own_load(&self.me);
+    case 5:
+        return (uint64_t)the.foreign;
     default:
         return some_bits();
     }
@@ -604,7 +667,7 @@ some_area(void)
 {
     struct arena_head *head = arena_current->head;
 
-    switch (chance(&chances, 14)) {
+    switch (chance(&chances, 15)) {
     case 0:
         return entry_of("member", &head->members, 3, 0,
             sizeof(struct member));
@@ -633,6 +696,9 @@ some_area(void)
     case 9:
     case 10:
         return area_of_unit();
+    case 11:
+        return (struct area){"lanes", (char *)head->watch,
+            sizeof(head->watch)};
     default:
         return entry_of("words", &head->objects, OBJECTS,
             offsetof(struct object, lock), sizeof(struct object));
@@ -679,6 +745,11 @@ make_objects(void)
         "queue_create");
     must(sysvmp_queue_create(&the.told, 0, SYSVMP_FILENO | SYSVMP_EOF),
         "queue_create");
+    must(sysvmp_semaphore_create(&the.semaphore, 2, 0, 0), "create");
+    must(sysvmp_semaphore_create(&the.permits, 2, 0, SYSVMP_PERMITS),
+        "create");
+    must(sysvmp_event_create(&the.event), "create");
+    the.foreign = (int)must(semget(IPC_PRIVATE, FOREIGN, 0600), "semget");
     head = arena_current->head;
     for (uint32_t i = 0; i < shm_load(&head->objects_high); i++) {
         const struct object *object =
@@ -734,6 +805,9 @@ end_all(void)
     WAIT_VOID(sysvmp_condition_destroy(the.condition));
     WAIT_VOID(sysvmp_barrier_destroy(the.two));
     WAIT_VOID(sysvmp_barrier_destroy(the.alone));
+    sysvmp_semaphore_destroy(the.semaphore);
+    sysvmp_semaphore_destroy(the.permits);
+    sysvmp_event_destroy(the.event);
     sysvmp_rlock_destroy(the.rlock);
     sysvmp_lock_destroy(the.lock);
     WAIT(sysvmp_leave());
