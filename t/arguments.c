@@ -39,6 +39,9 @@ static struct sysvmp_lock *lock;
 static struct sysvmp_rlock *rlock;
 static struct sysvmp_queue *q;
 static struct sysvmp_conn *end[2];
+static struct sysvmp_semaphore *semaphore, *permits;
+static struct sysvmp_event *event;
+static struct sysvmp_waitable any[2];
 static struct sysvmp_msg *msg;
 static struct sysvmp_item item = {buf, sizeof(buf), 1};
 
@@ -78,6 +81,13 @@ good_calls(void)
     IS(0, sysvmp_queue_create(&q, 1, SYSVMP_EOF));
     IS(0, sysvmp_pipe_create(end, SYSVMP_SIMPLEX));
     IS(0, sysvmp_msg_create(&msg, 5));
+    IS(0, sysvmp_semaphore_create(&semaphore, 1, 0, 0));
+    IS(0, sysvmp_semaphore_create(&permits, 1, 0, SYSVMP_PERMITS));
+    IS(0, sysvmp_event_create(&event));
+    any[0] = (struct sysvmp_waitable){.kind = SYSVMP_WAIT_EVENT,
+        .of.event = event};
+    any[1] = (struct sysvmp_waitable){.kind = SYSVMP_WAIT_QUEUE,
+        .of.queue = q};
     IS(5, sysvmp_msg_len(msg));
     IS(0, sysvmp_lock_acquire(lock, SYSVMP_FOREVER));
     IS(1, sysvmp_lock_locked(lock));
@@ -100,6 +110,20 @@ good_calls(void)
     IS(-ETIMEDOUT, sysvmp_queue_put_msg(q, msg, 1));
     IS(1, sysvmp_queue_get_many(q, &item, 1, 0));
     IS(-ETIMEDOUT, sysvmp_queue_get_many(q, &item, 1, 1));
+    IS(0, sysvmp_semaphore_acquire(semaphore, 0));
+    IS(-ETIMEDOUT, sysvmp_semaphore_acquire(semaphore, 1));
+    IS(0, sysvmp_semaphore_release(semaphore, 1));
+    IS(0, sysvmp_semaphore_acquire(permits, 0));
+    IS(-ETIMEDOUT, sysvmp_semaphore_acquire(permits, 1));
+    IS(0, sysvmp_semaphore_release(permits, 1));
+    IS(-EPERM, sysvmp_semaphore_release(permits, 1));
+    IS(1, sysvmp_semaphore_value(permits));
+    IS(0, sysvmp_wait(any, 2, 1));
+    IS(-ETIMEDOUT, sysvmp_event_wait(event, 1));
+    IS(0, sysvmp_event_set(event));
+    IS(1, sysvmp_wait(any, 2, -1));
+    IS(0, sysvmp_event_wait(event, -1));
+    IS(0, sysvmp_event_clear(event));
 }
 
 static void
@@ -132,11 +156,20 @@ no_handle(void)
     IS(-EINVAL, sysvmp_queue_get_msg(q, NULL, 0));
     IS(-EINVAL, sysvmp_conn_send_msg(end[1], NULL, 0));
     IS(-EINVAL, sysvmp_conn_recv_msg(end[0], NULL, 0));
+    IS(-EINVAL, sysvmp_semaphore_acquire(NULL, 0));
+    IS(-EINVAL, sysvmp_semaphore_release(NULL, 1));
+    IS(-EINVAL, sysvmp_semaphore_value(NULL));
+    IS(-EINVAL, sysvmp_event_set(NULL));
+    IS(-EINVAL, sysvmp_event_clear(NULL));
+    IS(-EINVAL, sysvmp_event_is_set(NULL));
+    IS(-EINVAL, sysvmp_event_wait(NULL, 0));
+    IS(-EINVAL, sysvmp_wait(NULL, 1, 0));
     IS(0, sysvmp_msg_len(NULL));
     ok(sysvmp_msg_data(NULL) == NULL, "... nor are there data of NULL");
     CALL((sysvmp_lock_destroy(NULL), sysvmp_rlock_destroy(NULL),
         sysvmp_queue_destroy(NULL), sysvmp_conn_destroy(NULL),
-        sysvmp_msg_destroy(NULL), 0));
+        sysvmp_msg_destroy(NULL), sysvmp_semaphore_destroy(NULL),
+        sysvmp_event_destroy(NULL), 0));
     ok(1, "arguments: destroy(NULL) does nothing");
 }
 
@@ -158,6 +191,9 @@ wrong_kind(void)
     IS(-EINVAL, sysvmp_lock_release(a_queue));
     IS(-EINVAL, sysvmp_rlock_acquire(a_lock, 0));
     IS(-EINVAL, sysvmp_rlock_owner(an_end));
+    IS(-EINVAL, sysvmp_semaphore_acquire(a_lock, 0));
+    IS(-EINVAL, sysvmp_event_set(a_queue));
+    IS(-EINVAL, sysvmp_event_wait(an_end, 0));
     IS(-EINVAL, sysvmp_queue_put_many(a_lock, &item, 1, 0));
     IS(-EINVAL, sysvmp_queue_get_many(an_end, &item, 1, 0));
     IS(-EINVAL, sysvmp_queue_put_msg(q, a_lock, 0));
@@ -216,6 +252,16 @@ old_handles(void)
     IS(-EBADF, sysvmp_rlock_release(rlock));
     IS(-EBADF, sysvmp_rlock_locked(rlock));
     IS(-EBADF, sysvmp_rlock_owner(rlock));
+    IS(-EBADF, sysvmp_semaphore_acquire(semaphore, -1));
+    IS(-EBADF, sysvmp_semaphore_release(semaphore, 1));
+    IS(-EBADF, sysvmp_semaphore_acquire(permits, -1));
+    IS(-EBADF, sysvmp_semaphore_release(permits, 1));
+    IS(-EBADF, sysvmp_semaphore_value(semaphore));
+    IS(-EBADF, sysvmp_event_set(event));
+    IS(-EBADF, sysvmp_event_clear(event));
+    IS(-EBADF, sysvmp_event_is_set(event));
+    IS(-EBADF, sysvmp_event_wait(event, -1));
+    IS(2, sysvmp_wait(any, 2, -1)); /* each would say so at once */
     IS(-EBADF, sysvmp_queue_put(q, "x", 1, -1));
     IS(-EBADF, sysvmp_queue_get(q, buf, 1, -1));
     IS(-EBADF, sysvmp_queue_qsize(q));
@@ -245,7 +291,9 @@ after_leave(void)
     old_handles();
     CALL((sysvmp_lock_destroy(lock), sysvmp_rlock_destroy(rlock),
         sysvmp_queue_destroy(q), sysvmp_conn_destroy(end[0]),
-        sysvmp_conn_destroy(end[1]), sysvmp_msg_destroy(msg), 0));
+        sysvmp_conn_destroy(end[1]), sysvmp_msg_destroy(msg),
+        sysvmp_semaphore_destroy(semaphore),
+        sysvmp_semaphore_destroy(permits), sysvmp_event_destroy(event), 0));
     IS(1, sysvmp_queue_get(again, buf, 1, 0));
     CALL((sysvmp_queue_destroy(again), 0));
 }
@@ -253,7 +301,7 @@ after_leave(void)
 int
 main(void)
 {
-    plan(16 + 27 + 30 + 21 + 24 + 50 + 1);
+    plan(19 + 41 + 38 + 24 + 24 + 70 + 1);
     constructors();
     good_calls();
     no_handle();

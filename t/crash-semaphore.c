@@ -2,8 +2,8 @@
 /*
  * crash-semaphore.c: a process killed at each point of each call of a
  * semaphore, also as one of two threads that want a permit, and with the next
- * who waits killed as well.  A release is whole or was not begun; nobody sleeps
- * while there is a permit; and with SYSVMP_PERMITS none is ever lost.
+ * who waits killed as well.  A release is whole or was not begun; nobody
+ * sleeps while there is a permit; and with SYSVMP_PERMITS none is ever lost.
  */
 #include <config.h>
 

@@ -22,6 +22,8 @@ static struct sysvmp_lock *lock;
 static struct sysvmp_rlock *rlock;
 static struct sysvmp_condition *condition;
 static struct sysvmp_barrier *barrier;
+static struct sysvmp_semaphore *semaphore, *permits;
+static struct sysvmp_event *event;
 static struct sysvmp_queue *q, *with_eof, *full;
 static struct sysvmp_conn *end[2];
 static char buf[SYSVMP_INLINE_MAX];
@@ -87,6 +89,35 @@ wait_at_barrier(void)
     return sysvmp_barrier_wait(barrier, 10000);
 }
 
+static int64_t
+acquire_semaphore(void)
+{
+    return sysvmp_semaphore_acquire(semaphore, SYSVMP_FOREVER);
+}
+
+static int64_t
+acquire_permit(void)
+{
+    return sysvmp_semaphore_acquire(permits, 10000);
+}
+
+static int64_t
+wait_for_event(void)
+{
+    return sysvmp_event_wait(event, SYSVMP_FOREVER);
+}
+
+static int64_t
+wait_for_any(void)
+{
+    struct sysvmp_waitable list[] = {
+        {.kind = SYSVMP_WAIT_QUEUE, .of.queue = q},
+        {.kind = SYSVMP_WAIT_CONN, .of.conn = end[0]},
+        {.kind = SYSVMP_WAIT_EVENT, .of.event = event}};
+
+    return sysvmp_wait(list, 3, SYSVMP_FOREVER);
+}
+
 static const struct waiting {
     const char *name;
     int64_t (*call)(void);
@@ -100,6 +131,10 @@ static const struct waiting {
     {"rlock_acquire", acquire_rlock},
     {"condition_wait", wait_at_condition},
     {"barrier_wait", wait_at_barrier},
+    {"semaphore_acquire", acquire_semaphore},
+    {"semaphore_acquire with SYSVMP_PERMITS", acquire_permit},
+    {"event_wait", wait_for_event},
+    {"wait", wait_for_any},
 };
 
 enum { CALLS = sizeof(waiting) / sizeof(waiting[0]) };
@@ -155,6 +190,11 @@ make_objects(void)
     must(sysvmp_queue_create(&full, 1, 0), "queue_create");
     must(sysvmp_queue_put(full, "x", 1, 0), "put");
     must(sysvmp_pipe_create(end, 0), "pipe_create");
+    must(sysvmp_semaphore_create(&semaphore, 0, 0, 0), "semaphore_create");
+    must(sysvmp_semaphore_create(&permits, 1, 0, SYSVMP_PERMITS),
+        "semaphore_create");
+    must(sysvmp_semaphore_acquire(permits, 0), "acquire");
+    must(sysvmp_event_create(&event), "event_create");
     must(sysvmp_lock_acquire(lock, 0), "acquire");
     must(sysvmp_rlock_acquire(rlock, 0), "acquire");
 }

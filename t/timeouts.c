@@ -28,6 +28,8 @@ static struct sysvmp_condition *condition;
 static struct sysvmp_barrier *barrier;
 static struct sysvmp_queue *empty, *with_eof, *full, *full_large;
 static struct sysvmp_conn *end[2];
+static struct sysvmp_semaphore *semaphore, *permits;
+static struct sysvmp_event *event;
 static struct sysvmp_process *process;
 static char buf[SYSVMP_INLINE_MAX], large[100000];
 static int control_set;
@@ -121,6 +123,45 @@ barrier_wait(int ms)
     return sysvmp_barrier_wait(barrier, ms);
 }
 
+static int64_t
+acquire_semaphore(int ms)
+{
+    return sysvmp_semaphore_acquire(semaphore, ms);
+}
+
+static int64_t
+acquire_permit(int ms)
+{
+    return sysvmp_semaphore_acquire(permits, ms);
+}
+
+static int64_t
+event_wait(int ms)
+{
+    return sysvmp_event_wait(event, ms);
+}
+
+static int64_t
+wait_for_any(int ms)
+{
+    struct sysvmp_waitable list[] = {
+        {.kind = SYSVMP_WAIT_QUEUE, .of.queue = empty},
+        {.kind = SYSVMP_WAIT_CONN, .of.conn = end[1]},
+        {.kind = SYSVMP_WAIT_EVENT, .of.event = event},
+        {.kind = SYSVMP_WAIT_PROCESS, .of.process = process}};
+
+    return sysvmp_wait(list, 4, ms);
+}
+
+static int64_t
+wait_for_process(int ms)
+{
+    struct sysvmp_waitable w = {
+        .kind = SYSVMP_WAIT_PROCESS, .of.process = process};
+
+    return sysvmp_wait(&w, 1, ms);
+}
+
 static const struct waiting {
     const char *name;
     int64_t (*call)(int ms);
@@ -140,6 +181,11 @@ static const struct waiting {
     {"condition_wait_for", condition_wait_for, -EAGAIN, -ETIMEDOUT},
     {"barrier_wait", barrier_wait, -EAGAIN, -ETIMEDOUT},
     {"process_join", join, -EAGAIN, -ETIMEDOUT},
+    {"semaphore_acquire", acquire_semaphore, -EAGAIN, -ETIMEDOUT},
+    {"semaphore_acquire, with permits", acquire_permit, -EAGAIN, -ETIMEDOUT},
+    {"event_wait", event_wait, -EAGAIN, -ETIMEDOUT},
+    {"wait for any", wait_for_any, 0, 0},
+    {"wait for a process", wait_for_process, 0, 0},
 };
 
 enum { CALLS = sizeof(waiting) / sizeof(waiting[0]) };
@@ -170,6 +216,11 @@ make_objects(void)
     must(sysvmp_queue_create(&full, 1, 0), "queue_create");
     must(sysvmp_queue_create(&full_large, 1, 0), "queue_create");
     must(sysvmp_pipe_create(end, 0), "pipe_create");
+    must(sysvmp_semaphore_create(&semaphore, 0, 0, 0), "semaphore_create");
+    must(sysvmp_semaphore_create(&permits, 1, 0, SYSVMP_PERMITS),
+        "semaphore_create");
+    must(sysvmp_semaphore_acquire(permits, 0), "acquire");
+    must(sysvmp_event_create(&event), "event_create");
     must(sysvmp_process_create(&process, hold_locks, NULL), "create");
     must(sysvmp_process_start(process), "start");
     until(stage, 1);

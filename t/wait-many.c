@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * wait-many.c: sysvmp_wait() over 1,000 objects in many semaphore sets, each of
- * which wakes who sleeps and is told from the others; several processes, and
- * threads, that wait for the same, each message to one of them, until the end
- * of all; what others take while one sleeps; and 40,000 deaths.
+ * wait-many.c: sysvmp_wait() over 1,000 objects in many semaphore sets, each
+ * of which wakes who sleeps and is told from the others; several processes,
+ * and threads, that wait for the same, each message to one of them, until the
+ * end of all; and what others take while one sleeps.
  */
 #include <config.h>
 
