@@ -127,6 +127,33 @@ echo(void *arg)
     }
 }
 
+static int
+ends_at_once(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+/* In the middle of which the handler runs: how many went wrong. */
+static int
+other_calls(void)
+{
+    static int round;
+    struct sysvmp_event *another;
+    struct sysvmp_waitable w = {.kind = SYSVMP_WAIT_EVENT, .of.event = e};
+    int waited = sysvmp_event_wait(e, 1), bad;
+
+    bad = waited != 0 && waited != -ETIMEDOUT;
+    bad += sysvmp_event_set(e) != 0;
+    bad += sysvmp_event_clear(e) != 0;
+    bad += sysvmp_wait(&w, 1, 1) < 0;
+    if (++round % 8 != 0)
+        return bad;
+    must(sysvmp_event_create(&another), "create");
+    sysvmp_event_destroy(another);
+    return bad + (end_of(started(ends_at_once, NULL)) != 0);
+}
+
 static void
 in_a_handler(void)
 {
@@ -147,13 +174,8 @@ in_a_handler(void)
     is_int(HANDLED, handled, "event: set and cleared in a handler, %d times",
         HANDLED);
     setitimer(ITIMER_REAL, &often, NULL);
-    for (int64_t end = now_ns() + 500 * 1000000; now_ns() < end;) {
-        int waited = sysvmp_event_wait(e, 1);
-
-        bad += waited != 0 && waited != -ETIMEDOUT;
-        bad += sysvmp_event_set(e) != 0;
-        bad += sysvmp_event_clear(e) != 0;
-    }
+    for (int64_t end = now_ns() + 500 * 1000000; now_ns() < end;)
+        bad += other_calls();
     setitimer(ITIMER_REAL, &never, NULL);
     sigaction(SIGALRM, &old, NULL);
     alarm(limit);
