@@ -53,7 +53,8 @@ enum {
     SHARED = 8,
     CHANNELS = 6,
     OBJECTS = 15,
-    FOREIGN = 4000 /* semaphores in a set of another program */
+    FOREIGN = 4000, /* semaphores in a set of another program, or */
+    FEWER = 200     /* where the system allows no such */
 };
 
 /* Shared by all processes. */
@@ -749,7 +750,9 @@ make_objects(void)
     must(sysvmp_semaphore_create(&the.permits, 2, 0, SYSVMP_PERMITS),
         "create");
     must(sysvmp_event_create(&the.event), "create");
-    the.foreign = (int)must(semget(IPC_PRIVATE, FOREIGN, 0600), "semget");
+    the.foreign = semget(IPC_PRIVATE, FOREIGN, 0600);
+    if (the.foreign < 0)
+        the.foreign = (int)must(semget(IPC_PRIVATE, FEWER, 0600), "semget");
     head = arena_current->head;
     for (uint32_t i = 0; i < shm_load(&head->objects_high); i++) {
         const struct object *object =
