@@ -385,12 +385,15 @@ watch_beside(void)
     return watch_some(1);
 }
 
+/* The watcher takes the first, maybe before the victim looks. */
 static void
 send_to_both(void)
 {
     victim_asleep_or_dead();
     watcher = sleeping_peer(watch_beside);
     want(0, send_number(OURS), "our send");
+    want(OURS, peer_end(watcher), "what the watcher saw");
+    want(0, send_number(OURS), "our second send");
 }
 
 static void
@@ -398,7 +401,6 @@ look_both(const struct crash_end *end)
 {
     if (end->acknowledged && end->answer != 1 && end->answer != 0)
         wrong("the victim's wait: %d", end->answer);
-    want(OURS, peer_end(watcher), "what the watcher saw");
     (void)heir_end();
     destroy();
 }
