@@ -138,8 +138,15 @@ astray(int stream)
 {
     int acknowledged = stage->stream[stream].sent, bad = 0;
 
-    for (int i = 0; i < NUMBERS; i++)
-        bad += stage->stream[stream].seen[i] != (i < acknowledged);
+    for (int i = 0; i < NUMBERS; i++) {
+        int times = stage->stream[stream].seen[i];
+
+        if (times == (i < acknowledged))
+            continue;
+        bad++;
+        diag("stream %d: number %d of %d was seen %d times", stream, i,
+            acknowledged, times);
+    }
     return bad;
 }
 
@@ -191,24 +198,26 @@ feed(void *arg)
     return 0;
 }
 
+/* Until nothing is there after the end. */
 static int
 drain(void *arg)
 {
     unsigned seed = *(unsigned *)arg +
         (unsigned)which(sysvmp_current_process());
-    int next[STREAMS] = {0};
-    int64_t result = 0;
+    int next[STREAMS] = {0}, over;
+    int64_t result;
 
-    while (!stage->peers_over || result == 0) {
+    do {
         struct message m;
 
+        over = stage->peers_over;
         result = took(sysvmp_queue_get(from_us, &m, sizeof(m),
                           (int)chance(&seed, TIMEOUT_MS)),
             &m, next);
         peer_answer(result);
-        if (!stage->peers_over)
+        if (!over)
             rest(&seed);
-    }
+    } while (!over || result == 0);
     return 0;
 }
 
