@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * channel.c: makes and opens channels; what is asked of them without moving
- * a message.  channel-send.c and channel-receive.c move them.
+ * a message.
  */
 #include "internal.h"
 

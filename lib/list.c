@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * list.c: messages in shared memory, under a lock.  t/model/list.pml is its
- * model.
+ * list.c: messages in shared memory, under a lock: the view of them, the
+ * commit, the blocks.  list-append.c and list-take.c change it.
+ * t/model/list.pml is its model.
  *
  * A chain of blocks, the first being read and the last being written.  A
  * block has one message to itself, or is a chunk of short ones, each behind
@@ -26,12 +27,6 @@
 
 #include "heap.h"
 #include "list.h"
-
-/* Before each short message. */
-struct prefix {
-    uint32_t length;
-    uint32_t reserved;
-};
 
 #define CHUNK_UNITS 4u /* 16 KiB: 224 messages of 64 bytes */
 #define CHUNK_LEAST 2u /* has room for SYSVMP_INLINE_MAX */
@@ -60,18 +55,10 @@ list_block(const struct arena *arena, uint32_t unit)
     return heap_address(arena, unit);
 }
 
-/* Bytes of the block that a view names; 0: there is none. */
-static uint64_t
-block_size(const struct list *list, uint32_t block)
-{
-    return block == 0 ? 0
-        : (uint64_t) heap_run(list->arena, block - 1) * UNIT_SIZE;
-}
-
 uint64_t
 list_room(const struct list *list, uint32_t block)
 {
-    uint64_t size = block_size(list, block);
+    uint64_t size = list_size(list, block);
 
     return size > LIST_HEADER ? size - LIST_HEADER : 0;
 }
@@ -95,11 +82,11 @@ list_bytes(const struct list_words *words)
 static bool
 sound(const struct list *list, const struct list_view *view)
 {
-    uint64_t head = block_size(list, view->head);
-    uint64_t tail = block_size(list, view->tail);
+    uint64_t head = list_size(list, view->head);
+    uint64_t tail = list_size(list, view->tail);
 
     if (view->spare != 0 &&
-        block_size(list, view->spare) < list_chunk(list->arena))
+        list_size(list, view->spare) < list_chunk(list->arena))
         return false;
     if (view->returned > view->count)
         return false;
@@ -188,45 +175,6 @@ list_chunk(const struct arena *arena)
         : part < CHUNK_LEAST ? CHUNK_LEAST : part);
 }
 
-size_t
-list_record(size_t length)
-{
-    return sizeof(struct prefix) + (length + 7) / 8 * 8;
-}
-
-uint32_t
-list_chunk_begin(struct arena *arena, uint32_t unit)
-{
-    struct list_block *block = list_block(arena, unit);
-
-    shm_store(&block->end, LIST_HEADER);
-    shm_store(&block->longest, 0);
-    return LIST_HEADER;
-}
-
-uint32_t
-list_chunk_add(struct arena *arena, uint32_t unit, uint32_t at,
-    const void *data, size_t length)
-{
-    char *where = (char *) list_block(arena, unit) + at;
-    const struct prefix prefix = { .length = (uint32_t) length };
-
-    CRASH_POINT();
-    memcpy(where, &prefix, sizeof(prefix));
-    if (length > 0)
-        memcpy(where + sizeof(prefix), data, length);
-    return at + (uint32_t) list_record(length);
-}
-
-void
-list_note_longest(struct arena *arena, uint32_t unit, size_t length)
-{
-    struct list_block *block = list_block(arena, unit);
-
-    if (length > shm_load(&block->longest))
-        shm_store(&block->longest, (uint32_t) length);
-}
-
 void
 list_single(struct arena *arena, uint32_t unit, uint64_t length)
 {
@@ -246,378 +194,15 @@ list_take_block(struct list *list, struct list_view *view, uint32_t block)
     view->freed = block;
 }
 
-static void
-set_aside(struct list *list, struct list_view *view, uint32_t chunk)
+void
+list_set_aside(struct list *list, struct list_view *view, uint32_t chunk)
 {
     if (view->spare == 0 &&
-        block_size(list, chunk) == list_chunk(list->arena)) {
+        list_size(list, chunk) == list_chunk(list->arena)) {
         view->spare = chunk;
         return;
     }
     list_take_block(list, view, chunk);
-}
-
-/*
- * To append.
- */
-
-/* Messages in the chain: what was given back to a joinable queue is not. */
-static uint32_t
-waiting(const struct list_view *view)
-{
-    return view->count - view->returned;
-}
-
-/* Puts a block behind the last one. */
-static void
-chain(struct list *list, struct list_view *view, uint32_t block)
-{
-    struct list_block *tail;
-
-    if (waiting(view) == 0) {
-        if (view->head != 0)
-            set_aside(list, view, view->head); /* an empty chunk */
-        view->head = block;
-        view->read = LIST_HEADER;
-    } else {
-        tail = list_block(list->arena, view->tail - 1);
-        shm_store(&heap_unit(list->arena, view->tail - 1)->owner,
-            list->listed);
-        if (shm_load(&tail->end) != 0) {
-            shm_store(&tail->end, view->written);
-            shm_store(&tail->messages, view->in_tail);
-            shm_store(&tail->length, view->tail_bytes);
-        }
-        shm_store(&tail->next, block);
-    }
-    view->tail = block;
-    view->in_tail = 0;
-    view->tail_bytes = 0;
-}
-
-void
-list_link(struct list *list, struct list_view *view, uint32_t unit,
-    uint32_t end, uint32_t n, uint64_t bytes)
-{
-    chain(list, view, unit + 1);
-    view->written = end;
-    view->count += n;
-    view->in_tail = n;
-    view->tail_bytes = bytes;
-    view->bytes += bytes;
-    view->linked = unit + 1;
-}
-
-/* Bytes of the last block that are free; 0 also if it is no chunk. */
-static uint64_t
-room_in_tail(const struct list *list, const struct list_view *view)
-{
-    uint64_t size = block_size(list, view->tail);
-
-    if (view->tail == 0 || view->written < LIST_HEADER ||
-        shm_load(&list_block(list->arena, view->tail - 1)->end) == 0)
-        return 0;
-    return size - view->written;
-}
-
-/* Appends to the last block: how many. */
-static size_t
-fill_tail(struct list *list, struct list_view *view,
-    const struct sysvmp_item *items, size_t n)
-{
-    uint64_t room = room_in_tail(list, view);
-    uint32_t at = view->written;
-    size_t longest = 0;
-    uint64_t bytes = 0;
-    size_t i;
-
-    for (i = 0; i < n; i++) {
-        size_t length = items[i].len;
-
-        if (length > SYSVMP_INLINE_MAX || list_record(length) > room)
-            break;
-        at = list_chunk_add(list->arena, view->tail - 1, at, items[i].data,
-            length);
-        room -= list_record(length);
-        bytes += length;
-        if (length > longest)
-            longest = length;
-    }
-    if (i > 0)
-        list_note_longest(list->arena, view->tail - 1, longest);
-    view->written = at;
-    view->bytes += bytes;
-    view->count += (uint32_t) i;
-    view->in_tail += (uint32_t) i;
-    view->tail_bytes += bytes;
-    return i;
-}
-
-bool
-list_has_room(const struct list *list, const struct list_view *view,
-    size_t length)
-{
-    return length <= SYSVMP_INLINE_MAX && (view->spare != 0 ||
-        list_record(length) <= room_in_tail(list, view));
-}
-
-size_t
-list_append(struct list *list, struct list_view *view,
-    const struct sysvmp_item *items, size_t n)
-{
-    size_t done = fill_tail(list, view, items, n);
-    uint32_t spare = view->spare;
-
-    if (done > 0 || spare == 0 || items[0].len > SYSVMP_INLINE_MAX)
-        return done;
-    view->spare = 0;
-    chain(list, view, spare);
-    view->written = list_chunk_begin(list->arena, spare - 1);
-    view->linked = spare;
-    return fill_tail(list, view, items, n);
-}
-
-/*
- * To take.
- */
-
-/* Where the messages of the first block end. */
-static uint64_t
-head_end(const struct list *list, const struct list_view *view)
-{
-    uint64_t end;
-
-    if (view->head == view->tail)
-        return view->written;
-    end = shm_load(&list_block(list->arena, view->head - 1)->end);
-    return end < block_size(list, view->head) ? end
-                                              : block_size(list, view->head);
-}
-
-static int
-first_of_chunk(const struct list *list, const struct list_view *view,
-    struct list_first *first)
-{
-    const char *at =
-        (const char *) list_block(list->arena, view->head - 1) + view->read;
-    uint64_t end = head_end(list, view);
-    struct prefix prefix;
-
-    if (view->read < LIST_HEADER || view->read + sizeof(prefix) > end)
-        return -EBADMSG;
-    memcpy(&prefix, at, sizeof(prefix));
-    if (prefix.length > end - view->read - sizeof(prefix) ||
-        prefix.length > SYSVMP_INLINE_MAX)
-        return -EBADMSG;
-    first->data = at + sizeof(prefix);
-    first->length = prefix.length;
-    first->unit = 0;
-    return 0;
-}
-
-int
-list_first(const struct list *list, const struct list_view *view,
-    struct list_first *first)
-{
-    const struct list_block *block;
-
-    if (waiting(view) == 0)
-        return -EAGAIN;
-    if (view->head == 0)
-        return -EBADMSG;
-    block = list_block(list->arena, view->head - 1);
-    if (shm_load(&block->end) != 0)
-        return first_of_chunk(list, view, first);
-    first->data = (const char *) block + LIST_HEADER;
-    first->length = shm_load(&block->length);
-    first->unit = view->head;
-    return first->length <= block_size(list, view->head) - LIST_HEADER
-        ? 0 : -EBADMSG;
-}
-
-/* The first block is done with. */
-static void
-advance(struct list_view *view, uint32_t next)
-{
-    if (view->head == view->tail) {
-        view->head = view->tail = 0;
-        view->read = view->written = 0;
-        view->in_tail = 0;
-        view->tail_bytes = 0;
-    } else {
-        view->head = next;
-        view->read = LIST_HEADER;
-    }
-}
-
-/* The first block, a chunk, was read up to there: true, it is done with, and
- * the list must be committed before the next. */
-static bool
-read_up_to(struct list *list, struct list_view *view, uint32_t at,
-    uint64_t end)
-{
-    uint32_t head = view->head;
-
-    view->read = at;
-    if (at < end)
-        return false;
-    if (view->head == view->tail) {
-        /* It is empty, and stays, to be written from its start. */
-        view->read = view->written = LIST_HEADER;
-        view->in_tail = 0;
-        view->tail_bytes = 0;
-        return false;
-    }
-    view->head = shm_load(&list_block(list->arena, head - 1)->next);
-    view->read = LIST_HEADER;
-    set_aside(list, view, head);
-    return true;
-}
-
-/* Reads short messages from there on, up to n, into items: how many; *at:
- * where the next one is; *error: why no more, -EMSGSIZE or -EBADMSG. */
-static size_t
-read_short(const char *start, uint64_t *at, uint64_t end,
-    struct sysvmp_item *items, size_t n, int *error)
-{
-    size_t i;
-
-    *error = 0;
-    for (i = 0; i < n && *at < end; i++) {
-        struct prefix prefix;
-
-        *error = -EBADMSG;
-        if (*at < LIST_HEADER || *at + sizeof(prefix) > end)
-            break;
-        memcpy(&prefix, start + *at, sizeof(prefix));
-        if (prefix.length > end - *at - sizeof(prefix) ||
-            prefix.length > SYSVMP_INLINE_MAX)
-            break;
-        *error = -EMSGSIZE;
-        if (prefix.length > items[i].size)
-            break;
-        if (prefix.length > 0)
-            memcpy(items[i].data, start + *at + sizeof(prefix),
-                prefix.length);
-        items[i].len = prefix.length;
-        *at += list_record(prefix.length);
-        *error = 0;
-    }
-    return i;
-}
-
-/* The first block, if it is a chunk. */
-static const struct list_block *
-head_chunk(const struct list *list, const struct list_view *view)
-{
-    const struct list_block *block;
-
-    if (view->head == 0)
-        return NULL;
-    block = list_block(list->arena, view->head - 1);
-    return shm_load(&block->end) != 0 ? block : NULL;
-}
-
-static uint64_t
-sum_of(const struct sysvmp_item *items, size_t n)
-{
-    uint64_t bytes = 0;
-
-    for (size_t i = 0; i < n; i++)
-        bytes += items[i].len;
-    return bytes;
-}
-
-size_t
-list_take_short(struct list *list, struct list_view *view,
-    struct sysvmp_item *items, size_t n, bool *block, int *error)
-{
-    const struct list_block *head = head_chunk(list, view);
-    uint64_t at = view->read, end, bytes;
-    size_t taken;
-
-    *block = false;
-    *error = 0;
-    if (head == NULL)
-        return 0;
-    end = head_end(list, view);
-    if (n > waiting(view))
-        n = waiting(view);
-    taken = read_short((const char *) head, &at, end, items, n, error);
-    bytes = sum_of(items, taken);
-    view->count -= (uint32_t) taken;
-    view->bytes -= bytes < view->bytes ? bytes : view->bytes;
-    if (taken > 0)
-        *block = read_up_to(list, view, (uint32_t) at, end);
-    return taken;
-}
-
-static bool
-all_fit(const struct sysvmp_item *items, size_t n, size_t length)
-{
-    for (size_t i = 0; i < n; i++)
-        if (items[i].size < length)
-            return false;
-    return true;
-}
-
-uint32_t
-list_detach(struct list *list, struct list_view *view,
-    const struct sysvmp_item *items, size_t n, uint32_t *end)
-{
-    const struct list_block *head = head_chunk(list, view);
-    uint32_t messages, block = view->head;
-    uint64_t last, bytes;
-
-    if (head == NULL || view->read != LIST_HEADER)
-        return 0;
-    last = head_end(list, view);
-    messages = view->head == view->tail ? view->in_tail
-                                        : shm_load(&head->messages);
-    bytes = view->head == view->tail ? view->tail_bytes
-                                     : shm_load(&head->length);
-    if (last < LIST_HEADER + LIST_WORTH || messages == 0 || messages > n ||
-        messages > waiting(view) ||
-        !all_fit(items, messages, shm_load(&head->longest)))
-        return 0;
-    *end = (uint32_t) last;
-    view->count -= messages;
-    view->bytes -= bytes < view->bytes ? bytes : view->bytes;
-    advance(view, shm_load(&head->next));
-    list_take_block(list, view, block);
-    return messages;
-}
-
-size_t
-list_read(const struct arena *arena, uint32_t unit, uint32_t end,
-    struct sysvmp_item *items, size_t n)
-{
-    uint64_t at = LIST_HEADER;
-    int error;
-
-    return read_short((const char *) list_block(arena, unit), &at, end, items,
-        n, &error);
-}
-
-bool
-list_take(struct list *list, struct list_view *view,
-    const struct list_first *first, bool stays)
-{
-    uint32_t head = view->head;
-    uint32_t next = shm_load(&list_block(list->arena, head - 1)->next);
-
-    view->count--;
-    view->bytes -=
-        first->length < view->bytes ? first->length : view->bytes;
-    if (first->unit != 0) {
-        if (!stays)
-            list_take_block(list, view, head);
-        advance(view, next);
-        return true;
-    }
-    return read_up_to(list, view,
-        view->read + (uint32_t) list_record(first->length),
-        head_end(list, view));
 }
 
 /* Is it one that was taken from a joinable queue? */
@@ -630,7 +215,7 @@ claimed(const struct list *list, const struct list_state *state,
 
     if (n > heap_units(list->arena))
         n = heap_units(list->arena);
-    for (uint32_t i = 0; i <= n + 1 && block_size(list, block) > 0; i++) {
+    for (uint32_t i = 0; i <= n + 1 && list_size(list, block) > 0; i++) {
         if (block == unit + 1)
             return true;
         block = shm_load(&list_block(list->arena, block - 1)->next_claim);

@@ -11,6 +11,7 @@
 #define SYSVMP_LIST_H
 
 #include "arena.h"
+#include "heap.h"
 #include "object.h"
 
 /* This process's view of one. */
@@ -87,6 +88,34 @@ struct list_block {
 
 struct list_block *list_block(const struct arena *arena, uint32_t unit);
 
+/* Bytes of the block that a view names; 0: there is none. */
+static inline uint64_t
+list_size(const struct list *list, uint32_t block)
+{
+    return block == 0 ? 0
+        : (uint64_t) heap_run(list->arena, block - 1) * UNIT_SIZE;
+}
+
+/* Messages in the chain: what was given back to a joinable queue is not. */
+static inline uint32_t
+list_waiting(const struct list_view *view)
+{
+    return view->count - view->returned;
+}
+
+/* Before each short message. */
+struct list_prefix {
+    uint32_t length;
+    uint32_t reserved;
+};
+
+/* Bytes that a short message takes. */
+static inline size_t
+list_record(size_t length)
+{
+    return sizeof(struct list_prefix) + (length + 7) / 8 * 8;
+}
+
 /* 0, or a code; -EBADMSG: somebody else has written there. */
 int list_enter(struct list *list, struct deadline *deadline,
     struct list_view *view);
@@ -96,9 +125,8 @@ void list_leave(struct list *list);
 /* With fewer bytes of messages a chunk is not worth a move of its own. */
 #define LIST_WORTH 2048u
 
-/* Bytes of a block for short messages; what a message takes in it. */
+/* Bytes of a block for short messages. */
 size_t list_chunk(const struct arena *arena);
-size_t list_record(size_t length);
 /* Makes a block that is ours one for short messages: where these begin; puts
  * one in: where the next begins. */
 uint32_t list_chunk_begin(struct arena *arena, uint32_t unit);
@@ -149,6 +177,9 @@ bool list_take(struct list *list, struct list_view *view,
 /* A block of the list that is to be ours with the next commit. */
 void list_take_block(struct list *list, struct list_view *view,
     uint32_t block);
+/* A chunk that was read to its end: makes it the spare; or ours, as above. */
+void list_set_aside(struct list *list, struct list_view *view,
+    uint32_t chunk);
 /* Is a block that may be in the middle of a change in the list?  1, 0;
  * -EAGAIN: the list was changed meanwhile. */
 int list_has(const struct list *list, uint32_t unit);

@@ -1,5 +1,5 @@
 /* gate.pml - the receive gate of a channel (lib/gate.c, lib/gate.h: gate_wake,
-   gate_sleep; lib/channel-receive.c: look, more, hint_empty).
+   gate_sleep; lib/channel-receive.c: look, more, channel_hint_empty).
 
    What is modelled.  Senders put messages into the kernel's queue and wake the
    gate; receivers announce themselves, look, sleep, and look again.  `g' is the
