@@ -231,7 +231,7 @@ give_up(const struct arrival *a, int code)
 static int
 wait_for_others(struct arrival *a, struct deadline *deadline)
 {
-    struct gate_wait wait = { .look = look, .context = a };
+    struct gate_wait wait = { .look = look, .context = a, .done = decided };
     int seen;
 
     if (deadline->timeout_ms != SYSVMP_NOWAIT &&

@@ -23,7 +23,9 @@
 #include "broadcast.h"
 #include "sysv.h"
 
-#define BRIEF_NS 100000 /* between looks while no bell would ring */
+/* Between looks while no bell would ring: ever longer. */
+#define BRIEF_MIN_NS 100000
+#define BRIEF_MAX_NS 10000000
 
 void
 broadcast_post(const struct broadcast *broadcast)
@@ -101,22 +103,40 @@ nothing_yet(ssize_t seen)
     return seen == -EAGAIN || seen == -EINPROGRESS;
 }
 
+/* Sees side and turn, and looks; or looks at once, where that is all it takes:
+ * most who are woken have what they waited for. */
+static ssize_t
+see_and_look(const struct broadcast *broadcast, const struct gate_wait *wait,
+    struct broadcast_seen *at)
+{
+    ssize_t seen = -EAGAIN;
+    int error;
+
+    if (wait->done(wait->context))
+        seen = wait->look(wait->context, true);
+    if (!nothing_yet(seen))
+        return seen;
+    error = broadcast_see(broadcast, at);
+    return error < 0 ? error : wait->look(wait->context, true);
+}
+
 static ssize_t
 look_and_sleep(const struct broadcast *broadcast, const struct gate_wait *wait,
     struct deadline *deadline)
 {
+    int64_t brief_ns = BRIEF_MIN_NS;
+
     for (;;) {
         struct broadcast_seen at;
-        ssize_t seen;
-        int slept = broadcast_see(broadcast, &at);
+        ssize_t seen = see_and_look(broadcast, wait, &at);
+        int slept;
 
-        if (slept < 0)
-            return slept;
-        seen = wait->look(wait->context, true);
         if (!nothing_yet(seen))
             return seen;
         slept = broadcast_await(broadcast, &at,
-            seen == -EINPROGRESS ? BRIEF_NS : INT64_MAX, deadline);
+            seen == -EINPROGRESS ? brief_ns : INT64_MAX, deadline);
+        if (seen == -EINPROGRESS && brief_ns < BRIEF_MAX_NS)
+            brief_ns *= 2;
         if (slept == -EAGAIN)
             break;
         if (slept < 0)

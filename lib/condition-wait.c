@@ -134,7 +134,8 @@ look(void *context, bool woken)
 static int
 sleep_for_it(struct wait *wait, struct deadline *deadline)
 {
-    struct gate_wait asleep = { .look = look, .context = wait };
+    struct gate_wait asleep = { .look = look, .context = wait,
+        .done = notified };
 
     if (deadline->timeout_ms != SYSVMP_NOWAIT &&
         spin_wait(&wait->c->spin, deadline, notified, wait))

@@ -152,7 +152,7 @@ int
 sysvmp_event_wait(struct sysvmp_event *e, int timeout_ms)
 {
     struct deadline deadline = DEADLINE(timeout_ms);
-    struct gate_wait wait = { .look = look };
+    struct gate_wait wait = { .look = look, .done = was_set };
     struct waiting waiting;
 
     if (!valid(e) || timeout_ms < SYSVMP_FOREVER)

@@ -27,6 +27,8 @@ struct gate_wait {
     /* Is there something for others, too? */
     bool (*more)(void *context);
     void *context;
+    /* At a broadcast: would look() answer?  A load or two tell. */
+    bool (*done)(const void *context);
 };
 
 /*
