@@ -130,7 +130,8 @@ static int
 word_wait(struct sysvmp_semaphore *s, int timeout_ms)
 {
     struct deadline deadline = DEADLINE(timeout_ms);
-    struct gate_wait wait = { take, more, s->words };
+    struct gate_wait wait = { .look = take, .more = more,
+        .context = s->words };
 
     if (timeout_ms == SYSVMP_NOWAIT)
         return -EAGAIN;

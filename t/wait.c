@@ -126,7 +126,7 @@ nonsense(void)
     is_int(0, sysvmp_wait(NULL, 0, 0), "... but one of none is none");
     is_int(0, sysvmp_wait(list, 0, SYSVMP_FOREVER), "... with any timeout");
     is_int(-EINVAL, sysvmp_wait(list, 1, -2), "... a timeout of -2");
-    is_int(-EINVAL, sysvmp_wait(list, (size_t)1 << 40, 0), "... far too many");
+    is_int(-EINVAL, sysvmp_wait(list, SIZE_MAX, 0), "... far too many");
     for (int kind = 0; kind < KINDS; kind++) {
         memset(&w, 0, sizeof(w));
         w.kind = SYSVMP_WAIT_CONN + kind;
