@@ -21,10 +21,12 @@
 
 enum { WORKERS = STORM_WORKERS_MAX, THREADS = 2, CHANNELS = 2, LIMIT = 50 };
 enum { PERMITS = 3, HIGH = 50, PARTIES = 3, TIMEOUT_MS = 4, SELDOM = 24 };
-enum { FILLERS = 16, BLOCK = 3000 };
+enum { FILLERS = 16, BLOCK = 3000, AT_ONCE = 4 };
+enum { JOINABLE = 8 }; /* each item takes two pages; memory may be short */
 
 static int senders[WORKERS], receivers[WORKERS];
 static _Atomic int *faults;
+static void *_Atomic *blocks; /* of each thread: what it has allocated */
 
 static struct sysvmp_semaphore *permits, *word;
 static struct sysvmp_condition *condition;
@@ -133,19 +135,24 @@ at_barrier(unsigned *seed)
         fine(sysvmp_barrier_reset(barrier), 0, "reset");
 }
 
+/* What it has there is told, so that it is freed when it is killed. */
 static void
-shared_memory(unsigned *seed)
+shared_memory(void *_Atomic *tell, unsigned *seed)
 {
     size_t size = 1 + chance(seed, BLOCK);
     unsigned char *p = sysvmp_shared_alloc(size);
     unsigned char mine = (unsigned char)getpid();
 
-    if (p == NULL)
-        return; /* what the killed have taken along may be all there is */
+    if (p == NULL) {
+        fine(-ENOMEM, 0, "shared_alloc");
+        return;
+    }
+    atomic_store(tell, p);
     memset(p, mine, size);
     storm_linger(seed);
     if (p[0] != mine || p[size - 1] != mine)
         fine(-EFAULT, 0, "shared memory of our own");
+    atomic_store(tell, NULL);
     sysvmp_shared_free(p);
 }
 
@@ -215,14 +222,27 @@ wait_for_any(unsigned *seed)
         fine(-EPROTO, 0, "a filler");
 }
 
-static void
+/* More than one, so that the pipe does not grow for ever: true, if it is told
+ * the end. */
+static int
+receive(int worker, unsigned *seed)
+{
+    ssize_t len = 1;
+
+    for (int i = 0; i < AT_ONCE && len > 0; i++)
+        len = history_receive(receivers[worker], worker % CHANNELS,
+            i == 0 ? some_ms(seed) : SYSVMP_NOWAIT);
+    return len == 0;
+}
+
+static int
 turn(int worker, int thread, unsigned *seed)
 {
     int who = worker * STORM_THREADS_MAX + thread;
 
     if (chance(seed, SELDOM * 4) == 0) {
         a_child();
-        return;
+        return 0;
     }
     switch (chance(seed, 10)) {
     case 0:
@@ -244,7 +264,7 @@ turn(int worker, int thread, unsigned *seed)
         at_barrier(seed);
         break;
     case 6:
-        shared_memory(seed);
+        shared_memory(&blocks[who], seed);
         break;
     case 7:
         at_joinable(seed);
@@ -253,12 +273,11 @@ turn(int worker, int thread, unsigned *seed)
         wait_for_any(seed);
         break;
     default:
-        if (thread == 0)
-            history_send(senders[worker], some_ms(seed));
-        else
-            history_receive(receivers[worker], worker % CHANNELS,
-                some_ms(seed));
+        if (thread > 0)
+            return receive(worker, seed);
+        history_send(senders[worker], some_ms(seed));
     }
+    return 0;
 }
 
 /* What is still there is received at the end. */
@@ -266,18 +285,18 @@ static int
 work(int worker, int thread)
 {
     unsigned seed = storm_draw(worker, thread);
+    int ended = 0;
 
-    while (!storm_over()) {
-        turn(worker, thread, &seed);
+    while (!storm_over() && !ended) {
+        ended = turn(worker, thread, &seed);
         storm_step(worker, thread);
         storm_linger(&seed);
     }
     if (thread == 0)
         history_finished();
-    else
-        while (history_receive(receivers[worker], worker % CHANNELS,
-                SYSVMP_FOREVER) > 0)
-            continue;
+    while (thread != 0 && !ended)
+        ended = history_receive(receivers[worker], worker % CHANNELS,
+                    SYSVMP_FOREVER) <= 0;
     return 0;
 }
 
@@ -285,6 +304,9 @@ static void
 died(int worker)
 {
     history_died(receivers[worker]);
+    for (int i = 0; i < THREADS; i++)
+        sysvmp_shared_free(
+            atomic_exchange(&blocks[worker * STORM_THREADS_MAX + i], NULL));
 }
 
 static int
@@ -305,6 +327,7 @@ static void
 make_all(void)
 {
     faults = shared(sizeof(*faults));
+    blocks = shared(WORKERS * STORM_THREADS_MAX * sizeof(*blocks));
     history_queue("bounded queue", LIMIT, 0);
     for (int i = 0; i < FILLERS; i++) /* a semaphore set is full */
         must(sysvmp_event_create(&filler[i]), "event_create");
@@ -321,7 +344,7 @@ make_all(void)
     must(sysvmp_event_create(&event), "event_create");
     must(sysvmp_barrier_create(&barrier, PARTIES, NULL, NULL),
         "barrier_create");
-    must(sysvmp_queue_create(&joinable, LIMIT, SYSVMP_JOINABLE),
+    must(sysvmp_queue_create(&joinable, JOINABLE, SYSVMP_JOINABLE),
         "queue_create");
 }
 
