@@ -93,6 +93,8 @@ struct arena_head {
     /* By each child that has registered what it holds: see cradle.c. */
     _Alignas(64) _Atomic uint32_t registrations;
     _Atomic uint32_t seats; /* so many were ever taken; under the arena lock */
+    _Atomic uint32_t blocks_high; /* none from there on was ever begun: so who
+                                   * has one alone need not see the table */
     /* The journal of one: entry + 1 of the object being made or removed.
      * Under the arena lock. */
     _Alignas(64) _Atomic uint32_t pending;

@@ -50,6 +50,8 @@ block_create(struct arena *arena, uint32_t i)
     do {
         key_t key = arena_new_key(arena);
 
+        if (i >= shm_load(&arena->head->blocks_high))
+            shm_store(&arena->head->blocks_high, i + 1);
         shm_store(&block->key, key);
         shm_store(&block->state, BLOCK_INTENT);
         id = sysv_sem_create(key, BLOCK_SEMAPHORES);
@@ -175,13 +177,15 @@ block_join(struct arena *arena, uint32_t i)
     return error;
 }
 
-/* A block, once made, stays; so the first that is not there ends them. */
+/* The home block, and more.  A block, once made, stays; so the first that is
+ * not there ends them. */
 uint32_t
 block_count(const struct arena *arena)
 {
-    uint32_t i = 0;
+    uint32_t high = shm_load(&arena->head->blocks_high);
+    uint32_t i = 1;
 
-    while (i < arena->head->blocks.count &&
+    while (i < high && i < arena->head->blocks.count &&
         shm_load(&block_at(arena, i)->state) == BLOCK_LIVE)
         i++;
     return i;
