@@ -154,19 +154,19 @@ bin_remove(const struct arena *arena, uint32_t i, uint32_t units)
     change_warm(arena, -(int64_t) warm_units(arena, i, units));
 }
 
-/* The first of a bin's runs that is long enough, of so many; or -1. */
+/* The first of a bin's runs that is long enough, of so many, and its length,
+ * which is not read again: another may write there; or -1. */
 static int64_t
 search_bin(const struct arena *arena, uint32_t bin, uint32_t units,
-    uint32_t tries)
+    uint32_t tries, uint32_t *length)
 {
     uint32_t next = shm_load(&words_of(arena)->bins[bin]);
 
     for (uint32_t i = 0; i < tries && next != 0; i++) {
-        uint32_t length = free_run(arena, next - 1);
-
-        if (length == 0 || bin_of(length) != bin)
+        *length = free_run(arena, next - 1);
+        if (*length == 0 || bin_of(*length) != bin)
             return -1; /* no bin of ours */
-        if (length >= units)
+        if (*length >= units)
             return next - 1;
         next = shm_load(&heap_unit(arena, next - 1)->next);
     }
@@ -174,13 +174,14 @@ search_bin(const struct arena *arena, uint32_t bin, uint32_t units,
 }
 
 static int64_t
-search(const struct arena *arena, uint32_t units, uint32_t tries)
+search(const struct arena *arena, uint32_t units, uint32_t tries,
+    uint32_t *length)
 {
     int64_t found = -1;
 
     for (uint32_t bin = bin_of(units); bin < HEAP_BINS && found < 0; bin++)
         if (shm_peek(&words_of(arena)->bins[bin]) != 0)
-            found = search_bin(arena, bin, units, tries);
+            found = search_bin(arena, bin, units, tries, length);
     return found;
 }
 
@@ -374,12 +375,11 @@ use(const struct arena *arena, uint32_t i, uint32_t units)
 static int64_t
 take_free(const struct arena *arena, uint32_t units, uint32_t tries)
 {
-    int64_t found = search(arena, units, tries);
     uint32_t length;
+    int64_t found = search(arena, units, tries, &length);
 
     if (found < 0)
         return -1;
-    length = free_run(arena, (uint32_t) found);
     bin_remove(arena, (uint32_t) found, length);
     cut(arena, (uint32_t) found, length, units);
     return found;
