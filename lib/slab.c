@@ -200,7 +200,8 @@ find(const struct arena *arena, uint32_t class)
         make_anew(arena);
         first = shm_load(first_of(arena, class));
     }
-    return (int64_t) first - 1;
+    return first != 0 && has_room(arena, first - 1, class)
+        ? (int64_t) first - 1 : -1;
 }
 
 /*
