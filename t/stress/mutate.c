@@ -103,11 +103,14 @@ wrong(const char *text, ...)
     va_start(args, text);
     vsnprintf(line, sizeof(line), text, args);
     va_end(args);
-    if (atomic_fetch_add(&board->wrongs, 1) >= TELL_MAX)
-        return;
-    for (int i = 1; i <= board->at; i++)
-        diag("  %s", board->what[i]);
-    diag("SYSVMP_SEED=%u, after these mutations: %s", board->round_seed, line);
+    /* What it is comes first: who tells it may be killed meanwhile. */
+    if (atomic_load(&board->wrongs) < TELL_MAX) {
+        diag("%s; SYSVMP_SEED=%u, after these mutations:", line,
+            board->round_seed);
+        for (int i = 1; i <= board->at; i++)
+            diag("  %s", board->what[i]);
+    }
+    atomic_fetch_add(&board->wrongs, 1);
 }
 
 static int
