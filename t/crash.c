@@ -36,6 +36,7 @@ enum {
 struct meeting {
     _Atomic int ready;
     _Atomic int go;
+    _Atomic int calls; /* the victim: from now on, until that is */
     _Atomic int acknowledged;
     int answer;
     _Atomic long points;
@@ -223,12 +224,13 @@ victim_done(void)
     return atomic_load(&meeting->acknowledged) || is_dead(&victim);
 }
 
-/* One that has answered polls for its end, and is not asleep for long. */
+/* In its call; before it naps until it may go on, as after it. */
 static int
 asleep_or_done(void *arg)
 {
     (void)arg;
-    return victim_done() || asleep_or_dead(&victim);
+    return victim_done() ||
+        (atomic_load(&meeting->calls) && asleep_or_dead(&victim));
 }
 
 void
@@ -392,6 +394,7 @@ run_victim(void *arg)
         until(&meeting->steps, 1);
     killed_at = meeting->victim_at;
     testing_crash_at(round_number);
+    atomic_store(&meeting->calls, 1);
     meeting->answer = c->call();
     /* The acknowledgement: from here on what was answered must be true. */
     atomic_store(&meeting->acknowledged, 1);
@@ -426,6 +429,7 @@ begin_meeting(void)
 {
     atomic_store(&meeting->ready, 0);
     atomic_store(&meeting->go, 0);
+    atomic_store(&meeting->calls, 0);
     atomic_store(&meeting->acknowledged, 0);
     atomic_store(&meeting->points, 0);
     atomic_store(&meeting->beside, 0);
