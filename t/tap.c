@@ -43,12 +43,16 @@ static pid_t planner;
 static volatile sig_atomic_t caught;
 static pid_t watched;
 
-/* Kills here and not after waitpid(): the signal may come before that. */
+/* Kills here and not after waitpid(): the signal may come before that.  Not
+ * with SA_RESTART: the thread sanitizer calls no handler inside waitpid(). */
 static void
 on_signal(int sig)
 {
+    int error = errno;
+
     caught = sig;
     kill(-watched, SIGKILL);
+    errno = error;
 }
 
 static int
@@ -64,7 +68,7 @@ static void
 catch_signals(void)
 {
     static const int signals[] = {SIGALRM, SIGHUP, SIGINT, SIGTERM};
-    struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction act = {.sa_handler = on_signal};
 
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         sigaddset(&act.sa_mask, signals[i]);
