@@ -8,7 +8,7 @@
  * nothing is left but what the failing call should have removed.
  *
  * Each call's turn comes with SYSVMP_CRASH_ALL=1 (`make check-crash`); else
- * every sixth's, another one in each run.
+ * every twelfth's, another one in each run.
  */
 #include <config.h>
 
@@ -960,7 +960,7 @@ run(void (*fn)(void))
 }
 
 /* So many calls on each time. */
-static int step = 6;
+static int step = 12;
 static unsigned seed;
 
 /* All rounds of one kind of failure; how many of them went wrong. */

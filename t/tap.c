@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -163,20 +164,37 @@ done(void)
  * The lines.
  */
 
+static void say(const char *start, const char *text, va_list args)
+    TAP_PRINTF(2, 0);
 static int line(int good, const char *text, va_list args) TAP_PRINTF(2, 0);
+
+/* One write, not through stdio: of a line in the midst of which another thread
+ * starts a child, the child would have the first half, and flush it. */
+static void
+say(const char *start, const char *text, va_list args)
+{
+    char buf[PIPE_BUF];
+    size_t room = sizeof(buf) - 1, len = strlen(start);
+
+    memcpy(buf, start, len);
+    len += (size_t)vsnprintf(buf + len, room - len, text, args);
+    if (len >= room)
+        len = room - 1;
+    buf[len++] = '\n';
+    while (write(STDOUT_FILENO, buf, len) < 0 && errno == EINTR)
+        continue;
+}
 
 static int
 line(int good, const char *text, va_list args)
 {
     int number = __atomic_add_fetch(&tally->run, 1, __ATOMIC_SEQ_CST);
+    char start[32];
 
     if (!good)
         __atomic_add_fetch(&tally->failed, 1, __ATOMIC_SEQ_CST);
-    flockfile(stdout);
-    printf("%sok %d - ", good ? "" : "not ", number);
-    vprintf(text, args);
-    putchar('\n');
-    funlockfile(stdout);
+    snprintf(start, sizeof(start), "%sok %d - ", good ? "" : "not ", number);
+    say(start, text, args);
     return good;
 }
 
@@ -239,11 +257,7 @@ diag(const char *text, ...)
     va_list args;
 
     va_start(args, text);
-    flockfile(stdout);
-    fputs("# ", stdout);
-    vprintf(text, args);
-    putchar('\n');
-    funlockfile(stdout);
+    say("# ", text, args);
     va_end(args);
 }
 
@@ -253,11 +267,8 @@ bail(const char *why, ...)
     va_list args;
 
     va_start(args, why);
-    fputs("Bail out! ", stdout);
-    vprintf(why, args);
-    putchar('\n');
+    say("Bail out! ", why, args);
     va_end(args);
-    fflush(stdout);
     if (planner)
         kill(-planner, SIGKILL);
     _exit(1);
