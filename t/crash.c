@@ -27,7 +27,7 @@ enum {
     HEIR_NEXT = 8,     /* of these one, another each time: the roll-back; */
     HEIR_STEP = 29,    /* from there on one of so many */
     HEIR_ROUNDS = 12,  /* points of a victim that has an heir */
-    LOOP_ROUNDS = 40,  /* beside a thread that is busy; sampled or not */
+    LOOP_ROUNDS = 25,  /* beside a thread that is busy; sampled or not */
     LOOP_ROUNDS_ALL = 2000,
     LOOP_POINTS = 400, /* a victim that was off the CPU counts many more */
     WHERE = 48
