@@ -122,6 +122,20 @@ watch(pid_t pid)
     _exit(caught || !WIFEXITED(status) || tally->failed);
 }
 
+/* As nohup(1) and shells in the background ignore some for their children. */
+static void
+ignore_no_signal(void)
+{
+    struct sigaction act;
+    sigset_t none;
+
+    for (int sig = 1; sig < NSIG; sig++)
+        if (sigaction(sig, NULL, &act) == 0 && act.sa_handler == SIG_IGN)
+            signal(sig, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 void
 plan(int tests)
 {
@@ -135,6 +149,7 @@ plan(int tests)
     tally->planned = tests;
     printf("1..%d\n", tests + 1);
 
+    ignore_no_signal();
     tsan_enter();
     ipc_enter();
     fflush(stdout);
