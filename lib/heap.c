@@ -496,6 +496,7 @@ too_warm(struct arena *arena, uint32_t i, uint32_t length)
     shm_store(&words->cooled, warm);
     bin_remove(arena, i, length);
     use(arena, i, length);
+    shm_store(&heap_unit(arena, i)->tag, RUN_COOLS);
     return true;
 }
 
@@ -576,6 +577,31 @@ heap_trim(struct arena *arena)
             return;
         cool(arena, unit, length);
     }
+}
+
+bool
+heap_cools(struct arena *arena)
+{
+    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
+    bool found = false;
+    uint32_t high;
+
+    if (heap_lock(arena, &patience) < 0)
+        return false;
+    high = shm_load(&words_of(arena)->high);
+    if (high > heap_units(arena))
+        high = heap_units(arena);
+    for (uint32_t i = 0; i < high && !found;) {
+        uint64_t run = shm_load(&heap_unit(arena, i)->run);
+
+        if (run >> 1 == 0 || run >> 1 > high - i)
+            break;
+        found = (run & RUN_USED) != 0 &&
+            shm_load(&heap_unit(arena, i)->tag) == RUN_COOLS;
+        i += (uint32_t) (run >> 1);
+    }
+    heap_unlock(arena);
+    return found;
 }
 
 void

@@ -28,8 +28,8 @@ struct unit {
      * first. */
     _Atomic uint64_t owner;
     /* Of a run in use: the list that it goes to or comes from, or 0; of a
-     * slab, its places (slab.c).  Of a free one: how many of its units may
-     * have memory. */
+     * slab, its places (slab.c); RUN_COOLS: it is free, but for who gives its
+     * memory back.  Of a free one: how many of its units may have memory. */
     _Atomic uint64_t tag;
     /* Of a free run: its neighbours in its bin, plus one; of a slab with room,
      * those in its list. */
@@ -38,6 +38,8 @@ struct unit {
 
 #define RUN_USED UINT64_C(1)
 #define RUN_BACK (UINT64_C(1) << 63)
+/* No list's, and no slab's. */
+#define RUN_COOLS UINT64_C(2)
 
 /* The owner of what is in the list of object i of that generation. */
 static inline uint64_t
@@ -85,6 +87,8 @@ void heap_give(struct arena *arena, uint32_t unit);
 
 /* Gives memory of free runs back, as far as too much is kept. */
 void heap_trim(struct arena *arena);
+/* Some process is doing that: what it has taken out is free soon. */
+bool heap_cools(struct arena *arena);
 
 /* For memory.c, and for the tests: the lock, and what is done under it. */
 int heap_lock(struct arena *arena, struct deadline *deadline);

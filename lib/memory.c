@@ -25,6 +25,9 @@
 #include "waiters.h"
 
 #define RESERVE 64u
+/* How long one waits for what another gives back to the system, and naps. */
+#define BACK_MS 100
+#define NAP_NS  200000
 /* Smaller blocks get their memory when they are touched. */
 #define FILL_LEAST 65536
 
@@ -243,6 +246,31 @@ prepare(const struct arena *arena, uint32_t unit, uint64_t bytes, unsigned how,
     return error;
 }
 
+/*
+ * There is no room: but what the dead have left, and what another process has
+ * taken out for a moment, to give its memory back.  Whoever is killed there is
+ * one of the dead; for who is stopped there we don't wait long.
+ */
+static int
+take_the_last(struct arena *arena, uint64_t bytes, uint32_t spare,
+    struct deadline *deadline, uint32_t *unit, bool *cold)
+{
+    GUARDED; /* it naps */
+    struct deadline soon = DEADLINE(BACK_MS);
+
+    for (;;) {
+        bool more;
+        int error;
+
+        memory_sweep(arena);
+        more = heap_cools(arena); /* before we look: it may come back now */
+        error = heap_take(arena, bytes, spare, true, deadline, unit, cold);
+        if (error != -ENOMEM || !more || deadline_left(&soon) == 0)
+            return error;
+        deadline_nap(&soon, NAP_NS);
+    }
+}
+
 int
 memory_take(struct arena *arena, uint64_t bytes, unsigned how,
     struct deadline *deadline, uint32_t *unit)
@@ -256,10 +284,8 @@ memory_take(struct arena *arena, uint64_t bytes, unsigned how,
             memory_sweep(arena);
         error = heap_take(arena, bytes, spare, true, deadline, unit, &cold);
     }
-    if (error == -ENOMEM) {
-        memory_sweep(arena);
-        error = heap_take(arena, bytes, spare, true, deadline, unit, &cold);
-    }
+    if (error == -ENOMEM)
+        error = take_the_last(arena, bytes, spare, deadline, unit, &cold);
     if (error == 0) {
         error = prepare(arena, *unit, bytes, how, cold);
         if (error < 0)

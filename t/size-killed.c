@@ -105,6 +105,14 @@ destroy(void)
     }
 }
 
+static void
+has_failed(int result)
+{
+    if (board->failed == 0)
+        diag("a call fails: %s", sysvmp_last_error());
+    board->failed = result;
+}
+
 /*
  * The victims: until they are killed.
  */
@@ -130,7 +138,7 @@ receive(void *arg)
             len = sysvmp_msg_len(m);
         }
         if (result < 0)
-            board->failed = (int)result;
+            has_failed((int)result);
         else
             board->received++;
         if (result >= 0 && chance(&state, 8) == 0)
@@ -149,7 +157,7 @@ hold(void *arg)
     (void)arg;
     for (int i = 0; i < HELD; i++)
         if (get_msg(&m, SYSVMP_FOREVER) < 0)
-            board->failed = 1;
+            has_failed(1);
         else
             board->received++;
     for (;;)
@@ -185,7 +193,7 @@ send(void *arg)
         if (result == 0)
             board->sent++;
         else if (result != -EAGAIN)
-            board->failed = result;
+            has_failed(result);
     }
     return 0;
 }
