@@ -11,8 +11,10 @@
 #include "child.h"
 #include "files.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -295,6 +297,20 @@ over_exec(void)
     sysvmp_queue_destroy(q);
 }
 
+/* Its name is put into path[PATH_MAX]. */
+static int
+temporary_file(char *path)
+{
+    const char *dir = getenv("TMPDIR");
+    int fd;
+
+    snprintf(path, PATH_MAX, "%s/fileno-end.XXXXXX", dir ? dir : "/tmp");
+    fd = mkstemp(path);
+    if (fd < 0)
+        bail("%s: %s", path, strerror(errno));
+    return fd;
+}
+
 /* All closed, and something else in their place. */
 static int
 closes_all(void *arg)
@@ -329,8 +345,8 @@ closes_all(void *arg)
 static void
 all_closed(void)
 {
-    char path[] = "/tmp/fileno-end.XXXXXX";
-    int fd = mkstemp(path), ready;
+    char path[PATH_MAX];
+    int fd = temporary_file(path), ready;
 
     close(fd);
     new_queue(SYSVMP_EOF);
@@ -390,8 +406,8 @@ receive_on(void *arg)
 static void
 closed_by_thread(void)
 {
-    char path[] = "/tmp/fileno-end.XXXXXX";
-    int fd = mkstemp(path), wrong = 0;
+    char path[PATH_MAX];
+    int fd = temporary_file(path), wrong = 0;
 
     if (write(fd, "precious", 8) != 8)
         bail("write: %s", strerror(errno));
