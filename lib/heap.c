@@ -358,11 +358,11 @@ forget_idle(const struct arena *arena)
 
 /* Ends a free run that is in no bin: it is ours from here on. */
 static void
-use(const struct arena *arena, uint32_t i, uint32_t units)
+use(const struct arena *arena, uint32_t i, uint32_t units, uint64_t tag)
 {
     struct unit *unit = heap_unit(arena, i);
 
-    shm_store(&unit->tag, 0);
+    shm_store(&unit->tag, tag);
     /* Else its last unit might still name a free run inside of it. */
     shm_store(&heap_unit(arena, i + units - 1)->owner, 0);
     shm_store(&unit->owner, arena_me(arena));
@@ -403,7 +403,7 @@ take_locked(struct arena *arena, uint32_t units, bool may_grow,
     regret(arena, units - warm_units(arena, *unit, units));
     note_idle(arena);
     *cold = warm_units(arena, *unit, units) < units;
-    use(arena, *unit, units);
+    use(arena, *unit, units, 0);
     return 0;
 }
 
@@ -495,8 +495,7 @@ too_warm(struct arena *arena, uint32_t i, uint32_t length)
         return false;
     shm_store(&words->cooled, warm);
     bin_remove(arena, i, length);
-    use(arena, i, length);
-    shm_store(&heap_unit(arena, i)->tag, RUN_COOLS);
+    use(arena, i, length, RUN_COOLS);
     return true;
 }
 
@@ -577,31 +576,6 @@ heap_trim(struct arena *arena)
             return;
         cool(arena, unit, length);
     }
-}
-
-bool
-heap_cools(struct arena *arena)
-{
-    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
-    bool found = false;
-    uint32_t high;
-
-    if (heap_lock(arena, &patience) < 0)
-        return false;
-    high = shm_load(&words_of(arena)->high);
-    if (high > heap_units(arena))
-        high = heap_units(arena);
-    for (uint32_t i = 0; i < high && !found;) {
-        uint64_t run = shm_load(&heap_unit(arena, i)->run);
-
-        if (run >> 1 == 0 || run >> 1 > high - i)
-            break;
-        found = (run & RUN_USED) != 0 &&
-            shm_load(&heap_unit(arena, i)->tag) == RUN_COOLS;
-        i += (uint32_t) (run >> 1);
-    }
-    heap_unlock(arena);
-    return found;
 }
 
 void

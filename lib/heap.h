@@ -87,8 +87,6 @@ void heap_give(struct arena *arena, uint32_t unit);
 
 /* Gives memory of free runs back, as far as too much is kept. */
 void heap_trim(struct arena *arena);
-/* Some process is doing that: what it has taken out is free soon. */
-bool heap_cools(struct arena *arena);
 
 /* For memory.c, and for the tests: the lock, and what is done under it. */
 int heap_lock(struct arena *arena, struct deadline *deadline);

@@ -139,8 +139,9 @@ sweep_run(struct arena *arena, uint32_t i)
     return true;
 }
 
+/* *cools: some run is out of reach while its memory is given back. */
 static bool
-sweep_runs(struct arena *arena)
+sweep_runs(struct arena *arena, bool *cools)
 {
     uint32_t high = shm_load(&arena->head->heap_words.high);
     bool all = true;
@@ -156,25 +157,30 @@ sweep_runs(struct arena *arena)
         /* What is freed may become a part of the run before. */
         if ((run & RUN_USED) != 0 && !sweep_run(arena, i))
             all = false;
+        if (heap_run(arena, i) != 0 &&
+            shm_load(&heap_unit(arena, i)->tag) == RUN_COOLS)
+            *cools = true;
         i += (uint32_t) (run >> 1);
     }
     return all;
 }
 
-void
+bool
 memory_sweep(struct arena *arena)
 {
     GUARDED; /* it may nap */
     struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
     unsigned short alive[BLOCK_SEMAPHORES];
+    bool all = false, cools = false;
 
     if (!arena_lock_soon(arena))
-        return;
+        return false;
     if (sysv_sem_values(arena->home, alive, BLOCK_SEMAPHORES) == 0 &&
         heap_lock(arena, &patience) == 0) {
         shm_store(&arena->head->heap_words.unswept, 0);
         shm_store(&arena->head->heap_words.slabs_stale, 1);
-        if (sweep_runs(arena))
+        all = sweep_runs(arena, &cools);
+        if (all)
             (void) unswept_seats(arena, alive, note_swept);
         else
             shm_store(&arena->head->heap_words.unswept, 1);
@@ -182,6 +188,7 @@ memory_sweep(struct arena *arena)
     }
     arena_unlock(arena);
     heap_trim(arena);
+    return all && !cools;
 }
 
 void
@@ -189,7 +196,7 @@ memory_settle(struct arena *arena)
 {
     if (arena_me(arena) != 0 &&
         shm_load(&arena->head->heap_words.unswept) != 0)
-        memory_sweep(arena);
+        (void) memory_sweep(arena);
 }
 
 /*
@@ -249,7 +256,8 @@ prepare(const struct arena *arena, uint32_t unit, uint64_t bytes, unsigned how,
 /*
  * There is no room: but what the dead have left, and what another process has
  * taken out for a moment, to give its memory back.  Whoever is killed there is
- * one of the dead; for who is stopped there we don't wait long.
+ * one of the dead; for who is stopped there we don't wait long.  We hold
+ * nothing while we nap, and nobody has to wake us.
  */
 static int
 take_the_last(struct arena *arena, uint64_t bytes, uint32_t spare,
@@ -259,13 +267,11 @@ take_the_last(struct arena *arena, uint64_t bytes, uint32_t spare,
     struct deadline soon = DEADLINE(BACK_MS);
 
     for (;;) {
-        bool more;
-        int error;
+        bool all = memory_sweep(arena); /* first: it may come back now */
+        int error =
+            heap_take(arena, bytes, spare, true, deadline, unit, cold);
 
-        memory_sweep(arena);
-        more = heap_cools(arena); /* before we look: it may come back now */
-        error = heap_take(arena, bytes, spare, true, deadline, unit, cold);
-        if (error != -ENOMEM || !more || deadline_left(&soon) == 0)
+        if (error != -ENOMEM || all || deadline_left(&soon) == 0)
             return error;
         deadline_nap(&soon, NAP_NS);
     }
@@ -281,7 +287,7 @@ memory_take(struct arena *arena, uint64_t bytes, unsigned how,
 
     if (error == -ENOBUFS) {
         if (worth_a_sweep(arena))
-            memory_sweep(arena);
+            (void) memory_sweep(arena);
         error = heap_take(arena, bytes, spare, true, deadline, unit, &cold);
     }
     if (error == -ENOMEM)

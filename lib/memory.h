@@ -23,8 +23,10 @@
  */
 int memory_take(struct arena *arena, uint64_t bytes, unsigned how,
     struct deadline *deadline, uint32_t *unit);
-/* Frees the blocks of dead owners and of objects that are gone. */
-void memory_sweep(struct arena *arena);
+/* Frees the blocks of dead owners and of objects that are gone.  false: there
+ * may be more soon, as not all could be looked at, or another process is
+ * giving memory back to the system. */
+bool memory_sweep(struct arena *arena);
 /* ... if a hint says that there are some; after objects were destroyed. */
 void memory_settle(struct arena *arena);
 

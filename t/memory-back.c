@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * memory-back.c: while a process gives memory back to the system, which is
- * nobody's meanwhile, another one that finds no room waits for it; the first
- * is killed there: the other one has it at once.
+ * nobody's meanwhile, another one that finds no room waits for it.  The one is
+ * killed there: the other has it at once; the other is: nothing is lost.
  */
 #include <config.h>
 
@@ -17,7 +17,7 @@
 
 #define SEGMENT "67108864"
 
-enum { MOST = 64, STALL_MS = 30 };
+enum { MOST = 64, STALL_MS = 30, KILLS = 40 };
 
 static struct {
     _Atomic int given, go;
@@ -64,6 +64,13 @@ give_back(void *arg)
     return n == *(const int *)arg ? 0 : 1;
 }
 
+static int
+create_one(void *arg)
+{
+    testing_crash_at(*(const long *)arg);
+    return sysvmp_msg_create(&messages[0], MIB);
+}
+
 /* Another has all of the memory, and is giving some back. */
 static pid_t
 giver(int n, int go)
@@ -81,13 +88,13 @@ int
 main(void)
 {
     struct sysvmp_lock *lock;
+    int n, killed = 0;
     pid_t pid;
-    int n;
 
-    plan(6);
+    plan(8);
     stage = shared(sizeof(*stage));
     if (!ipc_set_limit("shmmax", SEGMENT)) {
-        skip(6, "kernel.shmmax can't be set");
+        skip(8, "kernel.shmmax can't be set");
         return done();
     }
     must(sysvmp_lock_create(&lock), "lock_create");
@@ -104,6 +111,12 @@ main(void)
     pid = giver(n, 0);
     is_int(-ENOMEM, sysvmp_msg_create(&messages[0], MIB),
         "... not for ever, if it stands still");
+    for (long at = 1; at <= KILLS; at++)
+        killed += reap(child(create_one, &at)) == -SIGKILL;
+    is_int(KILLS, killed, "... who waits is killed at each of %d points",
+        KILLS);
+    is_int(-ENOMEM, sysvmp_msg_create(&messages[0], MIB),
+        "... the next one waits, too");
     slay(pid);
     is_int(n, create(), "... and has all at once when it is killed");
     destroy(n);
