@@ -17,6 +17,7 @@
 
 unsigned long testing_calls[SEAM_CALLS];
 int (*testing_fault)(enum seam call);
+int testing_stops;
 
 static atomic_long crash_in;
 static atomic_long passed;
@@ -29,11 +30,11 @@ testing_point(const char *file, int line)
     last_file = file;
     last_line = line;
     atomic_fetch_add(&passed, 1);
-    if (atomic_load(&crash_in) > 0 && atomic_fetch_sub(&crash_in, 1) == 1) {
-        kill(getpid(), SIGKILL);
-        for (;;)
-            pause();
-    }
+    if (atomic_load(&crash_in) <= 0 || atomic_fetch_sub(&crash_in, 1) != 1)
+        return;
+    kill(getpid(), testing_stops ? SIGSTOP : SIGKILL);
+    while (!testing_stops)
+        pause();
 }
 
 bool

@@ -34,6 +34,9 @@ enum seam {
 
 /* SIGKILLs this process at the n-th crash point from now; 0: never. */
 void testing_crash_at(long n);
+/* Not 0: the crash point sends SIGSTOP in place of SIGKILL, and the process
+ * goes on from there when somebody sends it SIGCONT. */
+extern int testing_stops;
 /* Crash points passed since the last testing_crash_at(). */
 long testing_points(void);
 /* Where the last crash point passed was: "file:line". */
