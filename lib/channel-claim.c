@@ -16,56 +16,127 @@
 #include "claim.h"
 #include "heap.h"
 
-/* Who is waiting for the last one to be done. */
-static void
-tell_finished(struct channel *channel)
+/* Does somebody wait for the last one to be done, when nothing else is left?
+ * It may be the end of file, too. */
+static int
+may_tell_finished(const struct channel *channel, const struct list_view *view)
 {
-    if (claim_unfinished(&channel->words->list) != 0)
-        return;
-    gate_wake(&channel->join);
-    channel_tell(channel); /* it may be the end of file */
+    int error;
+
+    if (view->count != 0 || view->claimed > 1)
+        return 0;
+    error = gate_may(&channel->join);
+    return error < 0 ? error : channel_may_tell(channel);
 }
 
+static int
+tell_finished(struct channel *channel)
+{
+    int error, other;
+
+    if (claim_unfinished(&channel->words->list) != 0)
+        return 0;
+    error = gate_wake(&channel->join);
+    other = channel_tell(channel);
+    return error < 0 ? error : other;
+}
+
+/*
+ * What the dead one had begun must be finished, whether or not we may wake
+ * others: where the kernel refuses that, the bells of the dead one wake them.
+ */
 void
 channel_mend(struct channel *channel, struct list_view *view)
 {
     claim_mend(&channel->list, view);
-    channel_tell(channel);
-    tell_finished(channel);
+    (void) channel_tell(channel);
+    (void) tell_finished(channel);
 }
 
-void
+/* Nothing is given back by a process that may not wake those who wait for it:
+ * the next one who looks does it. */
+int
 channel_reap(struct channel *channel, struct list_view *view)
 {
-    if (channel_claimed_by_others(channel) &&
-        claim_reap(&channel->list, view) > 0)
-        channel_tell(channel);
+    struct claim_roll roll;
+    int n, error;
+
+    if (!channel_claimed_by_others(channel))
+        return 0;
+    n = claim_dead(&channel->list, view, &roll);
+    if (n <= 0)
+        return n;
+    error = channel_may_tell(channel);
+    if (error < 0)
+        return error;
+    claim_reap(&channel->list, view, &roll);
+    return channel_tell(channel);
 }
 
-void
-channel_settle(struct channel *channel)
+int
+channel_settle(struct channel *channel, struct deadline *deadline)
 {
-    struct deadline at_once = DEADLINE(SYSVMP_NOWAIT);
     struct list_view view;
+    int error;
 
-    if (!channel_claimed_by_others(channel) ||
-        channel_enter(channel, &at_once, &view) < 0)
-        return;
-    channel_reap(channel, &view);
+    if (!channel_claimed_by_others(channel))
+        return 0;
+    error = channel_enter(channel, deadline, &view);
+    if (error < 0)
+        return channel_unlucky(error);
+    error = channel_reap(channel, &view);
     list_leave(&channel->list);
+    return error;
 }
 
+/*
+ * Ends a claim, and wakes who waits for that.  It is not for the interrupt
+ * function to ask, and has no deadline: what was taken has to go somewhere.
+ * Where the kernel refuses to let us wake them, the claim is as before, and
+ * the code says why.
+ */
 static int
-end_claim(struct channel *channel, uint32_t unit, bool done)
+end_claim(struct channel *channel, uint32_t unit, bool done,
+    struct list_view *view)
 {
-    struct deadline forever = DEADLINE(SYSVMP_FOREVER);
-    struct list_view view;
-    int error = channel_enter(channel, &forever, &view);
+    struct deadline deadline = DEADLINE_DEAF;
+    int error = channel_enter(channel, &deadline, view);
 
     if (error < 0)
         return error;
-    error = claim_end(&channel->list, &view, unit, done);
+    error = done ? may_tell_finished(channel, view)
+                 : channel_may_tell(channel);
+    if (error == 0)
+        error = claim_end(&channel->list, view, unit, done);
     list_leave(&channel->list);
+    return error;
+}
+
+static int
+resume_claim(struct channel *channel, uint32_t unit, bool done, int code)
+{
+    struct deadline deadline = DEADLINE_DEAF;
+    struct list_view view;
+    bool resumed;
+
+    if (channel_enter(channel, &deadline, &view) < 0)
+        return code;
+    resumed = claim_resume(&channel->list, &view, unit, done);
+    list_leave(&channel->list);
+    return resumed ? code : 0;
+}
+
+static int
+end_and_tell(struct channel *channel, uint32_t unit, bool done)
+{
+    struct list_view view;
+    int error = end_claim(channel, unit, done, &view);
+
+    if (error < 0)
+        return error;
+    error = done ? tell_finished(channel) : channel_tell(channel);
+    if (error < 0)
+        error = resume_claim(channel, unit, done, error);
     if (error == 0 && view.freed != 0)
         heap_give(channel->list.arena, view.freed - 1);
     return error;
@@ -86,84 +157,118 @@ channel_end_claim(struct channel *channel, uint32_t unit, bool done)
     registry_unlock();
     if (note == NULL)
         return -EOVERFLOW;
-    error = end_claim(channel, note->unit, done);
-    if (error == -EINTR || error == -EBADF) {
-        registry_lock();
-        claims_put_back(claims, note);
-        registry_unlock();
+    error = end_and_tell(channel, note->unit, done);
+    if (error == 0 || error == -EOVERFLOW) { /* or it is no claim any more */
+        free(note);
         return error;
     }
+    registry_lock();
+    claims_put_back(claims, note);
+    registry_unlock();
+    return error;
+}
+
+/* One that the kernel does not let us give back comes back at our death. */
+static bool
+give_up_one(struct channel *channel, struct claim_note *note)
+{
+    if (note == NULL)
+        return false;
+    (void) end_and_tell(channel, note->unit, false);
     free(note);
-    if (error < 0)
-        return error;
-    if (!done)
-        channel_tell(channel);
-    tell_finished(channel);
-    return 0;
+    return true;
 }
 
 void
 channel_give_up_claims(struct channel *channel)
 {
-    struct claims *claims = channel->claims;
+    claims_check(channel->claims);
+    while (give_up_one(channel, claims_take_first(channel->claims)))
+        continue;
+}
 
+static struct claim_note *
+take_first_note(struct claims *claims)
+{
+    struct claim_note *note;
+
+    registry_lock();
     claims_check(claims);
-    while (claims->first != NULL) {
-        struct claim_note *note = claims->first;
+    note = claims_take_first(claims);
+    registry_unlock();
+    return note;
+}
 
-        claims->first = note->next;
-        (void) end_claim(channel, note->unit, false);
-        free(note);
-    }
-    claims->end = &claims->first;
-    own_store(&claims->n, 0);
-    channel_tell(channel);
+void
+channel_return_claims(struct channel *channel)
+{
+    while (give_up_one(channel, take_first_note(channel->claims)))
+        continue;
 }
 
 /*
  * To join.
  */
 
-/* Whoever takes the lock mends it. */
-static void
-mend_now(struct channel *channel)
-{
-    struct deadline at_once = DEADLINE(SYSVMP_NOWAIT);
-    struct list_view view;
+/* A call under way. */
+struct joining {
+    struct channel *channel;
+    struct deadline deadline;
+};
 
-    if (channel_enter(channel, &at_once, &view) == 0)
-        list_leave(&channel->list);
+/*
+ * Whoever takes the lock mends what a dead holder has left, which may have
+ * done the last one; and whoever has it now may be about to commit that, and
+ * have asked who waits before we did.
+ */
+static int
+mend_now(struct joining *joining)
+{
+    struct list_view view;
+    int error = channel_enter(joining->channel, &joining->deadline, &view);
+
+    if (error < 0)
+        return channel_unlucky(error);
+    list_leave(&joining->channel->list);
+    return 0;
 }
 
 static ssize_t
 look(void *context, bool woken)
 {
-    struct channel *channel = context;
+    struct joining *joining = context;
+    struct channel *channel = joining->channel;
+    int error = 0;
 
     if (arena_me(channel->handle->arena) == 0)
         return arena_gone(channel->handle->arena);
-    if (woken)
-        mend_now(channel); /* the bell of one who had just done the last */
+    if (woken || word_owner(&channel->list.lock) != 0)
+        error = mend_now(joining);
+    if (error < 0)
+        return error;
     return claim_unfinished(&channel->words->list) == 0 ? 0 : -EAGAIN;
 }
 
 static bool
 more(void *context)
 {
-    const struct channel *channel = context;
+    const struct joining *joining = context;
 
-    return claim_unfinished(&channel->words->list) == 0;
+    return claim_unfinished(&joining->channel->words->list) == 0;
 }
 
 int
 channel_join(struct channel *channel, int timeout_ms)
 {
-    struct deadline deadline = DEADLINE(timeout_ms);
+    struct joining joining = { .channel = channel,
+        .deadline = DEADLINE(timeout_ms) };
     struct gate_wait wait = { .look = look, .more = more,
-        .context = channel };
-    ssize_t result = look(channel, false);
+        .context = &joining };
+    ssize_t result = look(&joining, false);
 
-    if (result != -EAGAIN || timeout_ms == SYSVMP_NOWAIT)
+    if (result != -EAGAIN && result != -EINPROGRESS)
         return (int) result;
-    return (int) gate_sleep(&channel->join, &wait, &deadline);
+    if (timeout_ms == SYSVMP_NOWAIT)
+        return -EAGAIN;
+    return (int) gate_sleep(&channel->join, &wait, &joining.deadline);
 }

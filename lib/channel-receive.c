@@ -101,6 +101,18 @@ nothing(struct receiving *receiving,
     return seen == -EAGAIN ? -EPIPE : seen;
 }
 
+/*
+ * Has somebody got the list's lock?  He may have asked who waits before we
+ * announced ourselves, and commit only now, so that he tells nobody.  Whoever
+ * takes the lock after this look finds us announced.  So a look that begins
+ * with this one, and uses the lock where it is held, misses nothing.
+ */
+static bool
+busy(const struct channel *channel)
+{
+    return word_owner(&channel->list.lock) != 0;
+}
+
 static ssize_t
 look(void *context, bool woken)
 {
@@ -110,16 +122,31 @@ look(void *context, bool woken)
     if (own_load(&receiving->channel->handle->closed))
         return -EBADF;
     receiving->ask = woken;
-    if (woken || !channel_hint_empty(receiving->channel))
+    receiving->sure = busy(receiving->channel);
+    if (woken || receiving->sure || !channel_hint_empty(receiving->channel))
         seen = receiving_take(receiving);
     return seen == -EAGAIN ? nothing(receiving, receiving_take) : seen;
+}
+
+/* Waits until the list's lock is free: 0, or a code. */
+static int
+pass_lock(struct receiving *receiving)
+{
+    struct list_view view;
+    int error = channel_enter(receiving->channel, &receiving->deadline, &view);
+
+    if (error < 0)
+        return channel_unlucky(error);
+    list_leave(&receiving->channel->list);
+    return 0;
 }
 
 /* Is there a message?  Its length is not asked for. */
 static ssize_t
 try_peek(struct receiving *receiving)
 {
-    ssize_t messages = channel_messages(receiving->channel);
+    ssize_t messages =
+        channel_messages(receiving->channel, &receiving->deadline);
 
     return messages > 0 ? 1 : messages == 0 ? -EAGAIN : messages;
 }
@@ -129,7 +156,12 @@ peek(void *context, bool woken)
 {
     struct receiving *receiving = context;
     ssize_t seen = -EAGAIN;
+    int error = 0;
 
+    if (busy(receiving->channel))
+        error = pass_lock(receiving);
+    if (error < 0)
+        return error;
     if (woken || !channel_hint_empty(receiving->channel))
         seen = try_peek(receiving);
     return seen == -EAGAIN ? nothing(receiving, try_peek) : seen;
@@ -139,12 +171,14 @@ static bool
 more(void *context)
 {
     const struct receiving *receiving = context;
-    const struct channel *channel = receiving->channel;
+    struct deadline at_once = DEADLINE(SYSVMP_NOWAIT);
+    struct channel *channel = receiving->channel;
 
     if (shm_load(&channel->receive.words->sleepers) == 0)
         return false;
     /* A code, or a child on its way, is for them to find out, too. */
-    return channel_messages(channel) != 0 || no_writer(channel) != 0;
+    return channel_messages(channel, &at_once) != 0 ||
+        no_writer(channel) != 0;
 }
 
 /* Something seems to be there. */
@@ -239,8 +273,6 @@ receive_inside(struct receiving *receiving)
         result = wait_for(receiving, look);
     if (result == -EBADMSG)
         own_store(&channel->broken, true);
-    if (LIKELY(result >= 0) || result == -EBADMSG) /* it has left room, too */
-        gate_wake(&channel->send);
     if (channel->claims != NULL)
         unprepare(receiving);
     return result < 0 ? (int) result : 0;
@@ -322,7 +354,8 @@ channel_look(struct channel *channel, uint64_t now)
     ssize_t result = usable(channel);
     /* Of a joinable one what others have taken decides, too. */
     bool known = result == 0 && now != 0 && channel->claims == NULL &&
-        own_peek(&channel->held_at) == now && channel_hint_empty(channel);
+        own_peek(&channel->held_at) == now && !busy(channel) &&
+        channel_hint_empty(channel);
 
     if (result == 0)
         result = known ? -EAGAIN : peek(&receiving, false);
@@ -352,7 +385,7 @@ try_next(struct receiving *receiving)
     struct list_first first;
     struct list_view view;
     ssize_t length = -EAGAIN;
-    int error;
+    int looked = 0, error;
 
     if (!channel->listed)
         length = next_in_kernel(channel);
@@ -362,7 +395,7 @@ try_next(struct receiving *receiving)
     if (error < 0)
         return channel_unlucky(error);
     if (channel->claims != NULL)
-        channel_reap(channel, &view);
+        looked = channel_reap(channel, &view);
     if (!channel->listed)
         length = next_in_kernel(channel);
     if (length == -EAGAIN) {
@@ -370,7 +403,7 @@ try_next(struct receiving *receiving)
         length = error < 0 ? error : (ssize_t) first.length;
     }
     list_leave(&channel->list);
-    return length;
+    return length == -EAGAIN && looked < 0 ? looked : length;
 }
 
 ssize_t
@@ -386,5 +419,5 @@ channel_next_len(struct channel *channel)
     if (length == -EAGAIN)
         length = nothing(&receiving, try_next);
     go_out(channel, counted);
-    return length == -EINPROGRESS ? -EAGAIN : length;
+    return length == -EINPROGRESS ? channel_not_seen() : length;
 }

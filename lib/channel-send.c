@@ -18,6 +18,7 @@
  */
 #include "internal.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "channel.h"
@@ -69,22 +70,50 @@ closed_here(const struct channel *channel)
  * The kernel's queue.
  */
 
-/* -EAGAIN: it is for the list. */
+/* A type that no other message in the queue has: receivers take them in their
+ * order, whatever the type. */
+static long
+type_of(uint64_t sent)
+{
+    return (long) (sent & (LONG_MAX >> 1)) + 1;
+}
+
+/* Takes our message back, which nobody was told of: false, somebody has taken
+ * it. */
+static bool
+out_again(struct channel *channel, struct message *message)
+{
+    ssize_t length = sysv_msgrcv_type(channel->queue, message,
+        sizeof(*message) - sizeof(message->type), message->type);
+
+    if (length >= 0)
+        shm_add(&channel->words->received, 1);
+    return length >= 0;
+}
+
+/* 0: it is in, and those who wait are told; -EAGAIN: it is for the list. */
 static int
 try_kernel(struct channel *channel, const struct sysvmp_item *item)
 {
     struct message message;
+    size_t length;
     int error;
 
     if (channel->listed || item->len > channel->largest ||
         list_count(&channel->words->list) != 0)
         return -EAGAIN;
-    shm_add(&channel->words->sent, 1);
-    error = sysv_msgsnd(channel->queue, &message,
-        message_pack(&message, item->data, item->len));
+    error = channel_may_tell(channel);
     if (UNLIKELY(error < 0))
+        return error;
+    length = message_pack(&message, item->data, item->len);
+    message.type = type_of(shm_add(&channel->words->sent, 1));
+    error = sysv_msgsnd(channel->queue, &message, length);
+    if (UNLIKELY(error < 0)) {
         shm_sub(&channel->words->sent, 1);
-    return error;
+        return error;
+    }
+    error = channel_tell(channel);
+    return UNLIKELY(error < 0) && out_again(channel, &message) ? error : 0;
 }
 
 /*
@@ -246,8 +275,10 @@ append(struct sending *sending, struct list_view *view)
     struct channel *channel = sending->channel;
     uint32_t most = room(channel, view);
     size_t left = sending->n - sending->done, n;
-    int error = most == 0 ? -EAGAIN : light(sending, view);
+    int error = most == 0 ? -EAGAIN : channel_may_tell(channel);
 
+    if (error == 0)
+        error = light(sending, view);
     if (error < 0)
         return error;
     if (sending->block != NONE) {
@@ -263,12 +294,54 @@ append(struct sending *sending, struct list_view *view)
     return 0;
 }
 
-/* A block that is ours by what happened to the list. */
-static void
-give_freed(struct list *list, const struct list_view *view)
+/* What is in the list since the call was there. */
+struct appended {
+    size_t done;    /* as these were before */
+    uint32_t block;
+};
+
+/* Takes it back: false, the list was changed since, as others have it or have
+ * told those who wait of theirs. */
+static bool
+take_back(struct sending *sending, const struct appended *appended,
+    const struct list_view *view)
 {
+    struct channel *channel = sending->channel;
+    struct deadline deadline = DEADLINE_DEAF;
+    uint32_t n = (uint32_t) (sending->done - appended->done);
+    bool linked = appended->block != NONE && sending->block == NONE;
+    struct list_view now;
+    bool reverted;
+
+    if (channel_enter(channel, &deadline, &now) < 0)
+        return false;
+    reverted = list_revert(&channel->list, &now, view,
+        linked ? appended->block + 1 : 0, view->count - n);
+    list_leave(&channel->list);
+    if (!reverted)
+        return false;
+    sending->done = appended->done;
+    sending->block = appended->block;
+    return true;
+}
+
+/*
+ * Tells those who wait of what was appended.  Where the kernel refuses that,
+ * though it did not when we asked, the messages come out again and the code
+ * is answered.  A block that became free meanwhile is given away last, as it
+ * would go back, too.
+ */
+static int
+tell(struct sending *sending, const struct appended *appended,
+    const struct list_view *view)
+{
+    int error = channel_tell(sending->channel);
+
+    if (UNLIKELY(error < 0) && take_back(sending, appended, view))
+        return error;
     if (view->freed != 0)
-        heap_give(list->arena, view->freed - 1);
+        heap_give(sending->channel->list.arena, view->freed - 1);
+    return 0;
 }
 
 static int
@@ -284,26 +357,26 @@ prepare(struct sending *sending)
         n == 1 ? list_chunk(sending->channel->list.arena) : bytes, n);
 }
 
-/* 0: something more is in; -EAGAIN: no room; -EINPROGRESS; or a code. */
+/* 0: something more is in, and those who wait are told; -EAGAIN: no room;
+ * -EINPROGRESS; or a code. */
 static int
 try_list(struct sending *sending)
 {
-    struct list *list = &sending->channel->list;
-
     int error = prepare_batch(sending);
 
     if (error < 0)
         return channel_unlucky(error);
     for (;;) {
+        struct appended appended = { sending->done, sending->block };
         struct list_view view;
 
         error = channel_enter(sending->channel, &sending->deadline, &view);
         if (error < 0)
             return channel_unlucky(error);
         error = append(sending, &view);
-        list_leave(list);
+        list_leave(&sending->channel->list);
         if (error == 0)
-            give_freed(list, &view);
+            return tell(sending, &appended, &view);
         if (error != -ENOBUFS)
             return error;
         error = prepare(sending);
@@ -321,19 +394,14 @@ try_send(struct sending *sending)
 
     if (sending->n == 1 && sending->block == NONE)
         error = try_kernel(channel, sending->items);
-    if (LIKELY(error == 0)) {
+    if (LIKELY(error == 0))
         sending->done = 1;
-        channel_tell(channel);
-    }
     if (error != -EAGAIN)
         return error;
-    while (sending->done < sending->n) {
+    error = 0;
+    while (error == 0 && sending->done < sending->n)
         error = try_list(sending);
-        if (error < 0)
-            return error;
-        channel_tell(channel);
-    }
-    return 0;
+    return error;
 }
 
 /*

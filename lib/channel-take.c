@@ -203,6 +203,26 @@ finish_claim(struct receiving *receiving, uint32_t unit, size_t length)
     receiving->done++;
 }
 
+/* Tells those who wait for room.  Where the kernel refuses that, though it did
+ * not when we asked, the message goes back to the front. */
+static int
+tell_of_claim(struct receiving *receiving, uint32_t unit)
+{
+    struct channel *channel = receiving->channel;
+    int error = gate_wake(&channel->send);
+    struct deadline deadline = DEADLINE_DEAF;
+    struct list_view view;
+
+    if (LIKELY(error == 0) || channel_enter(channel, &deadline, &view) < 0)
+        return 0;
+    if (claim_end(&channel->list, &view, unit, false) < 0)
+        error = 0;
+    else if (unit == receiving->block)
+        receiving->block = NONE; /* the list's, with the message in it */
+    list_leave(&channel->list);
+    return error;
+}
+
 /* As try_list(). */
 static int
 try_claim(struct receiving *receiving)
@@ -213,19 +233,56 @@ try_claim(struct receiving *receiving)
     uint32_t unit = receiving->block;
     size_t length;
     struct list_view view;
-    int error = channel_enter(channel, &receiving->deadline, &view);
+    int looked, error = channel_enter(channel, &receiving->deadline, &view);
 
     if (error < 0)
         return channel_unlucky(error);
-    channel_reap(channel, &view);
-    error = claim_take(&channel->list, &view, room, &unit, &length);
+    looked = channel_reap(channel, &view);
+    error = gate_may(&channel->send);
+    if (error == 0)
+        error = claim_take(&channel->list, &view, room, &unit, &length);
     list_leave(&channel->list);
+    if (error == 0)
+        error = tell_of_claim(receiving, unit);
     if (error < 0)
-        return error;
+        return error == -EAGAIN && looked < 0 ? looked : error;
     if (view.freed != 0)
         heap_give(channel->list.arena, view.freed - 1);
     finish_claim(receiving, unit, length);
     return 0;
+}
+
+/* Puts what was just taken back to where it was: false, the list was changed
+ * since. */
+static bool
+put_back(struct channel *channel, const struct list_view *taken,
+    uint32_t count)
+{
+    struct deadline deadline = DEADLINE_DEAF;
+    struct list_view view;
+    bool reverted;
+
+    if (list_enter(&channel->list, &deadline, &view) < 0)
+        return false;
+    if (UNLIKELY(channel->beacon.made) && view.count == 0)
+        (void) beacon_light(&channel->beacon);
+    reverted = list_revert(&channel->list, &view, taken, 0, count);
+    list_leave(&channel->list);
+    return reverted;
+}
+
+/* Tells those who wait for room.  Where the kernel refuses that, though it did
+ * not when we asked, the messages go back and the code is answered. */
+static int
+tell_of_room(struct receiving *receiving, size_t done,
+    const struct list_view *taken, uint32_t count)
+{
+    int error = gate_wake(&receiving->channel->send);
+
+    if (LIKELY(error == 0) || !put_back(receiving->channel, taken, count))
+        return 0;
+    receiving->done = done;
+    return error;
 }
 
 /* 0: some are here; -EAGAIN: nothing there; -EMSGSIZE: it stays;
@@ -235,11 +292,15 @@ try_list(struct receiving *receiving)
 {
     struct list *list = &receiving->channel->list;
     struct off off = { .chunk = 0 };
+    size_t done = receiving->done;
+    bool listed = true;
     struct list_view view;
+    uint32_t count;
     int error = list_enter(list, &receiving->deadline, &view);
 
     if (error < 0)
         return channel_unlucky(error);
+    count = view.count;
     error = -EAGAIN;
     if (!channel_kernel_empty(receiving->channel)) {
         if (receiving->items == NULL && receiving->block == NONE)
@@ -248,10 +309,16 @@ try_list(struct receiving *receiving)
             error = try_kernel(receiving);
     }
     if (error == -EAGAIN)
+        error = gate_may(&receiving->channel->send);
+    else
+        listed = false;
+    if (error == 0 && listed)
         error = take_some(receiving, &view, &off);
     if (UNLIKELY(receiving->channel->beacon.made) && view.count == 0)
         (void) beacon_darken(&receiving->channel->beacon);
     list_leave(list);
+    if (error == 0 && listed)
+        error = tell_of_room(receiving, done, &view, count);
     return error == 0 ? finish_block(receiving, &view, &off) : error;
 }
 
@@ -318,7 +385,7 @@ try_once(struct receiving *receiving)
 
     if (!channel->listed && (receiving->ask || !channel_kernel_empty(channel)))
         error = take_from_kernel(receiving);
-    if (error == -EAGAIN && !channel_list_empty(channel))
+    if (error == -EAGAIN && (receiving->sure || !channel_list_empty(channel)))
         error = take_from_list(receiving);
     return error;
 }

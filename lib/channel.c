@@ -14,6 +14,7 @@
 #define SNAPSHOTS 1000
 
 #define ROUSE_NS 200000 /* between rounds that wake our own sleepers */
+#define ROUSED   1024   /* of whom so many at most are woken in a round */
 
 static const struct object_wish wish = {
     .slots = CHANNEL_SLOTS,
@@ -88,15 +89,33 @@ channel_open(struct channel *channel, struct handle *handle,
     return largest_payload(place->queue, &channel->largest);
 }
 
-void
+/* A token for each who sleeps there, so that one who does not run keeps it
+ * from nobody; and one at least, as somebody may come just now. */
+static int
+all_at(const struct gate *gate)
+{
+    uint32_t sleepers = shm_load(&gate->words->sleepers);
+
+    return sleepers == 0 ? 1 : sleepers < ROUSED ? (int) sleepers : ROUSED;
+}
+
+int
 channel_drop(struct channel *channel, struct holding *h, int reference,
     const struct gate *gate)
 {
     const struct arena *arena = channel->handle->arena;
+    int held = h->references[reference];
+    int error = watch_may(arena, &channel->words->watched);
 
-    handle_drop(h, reference, gate->semaphore);
+    if (error == 0)
+        error = handle_drop(h, reference, gate->semaphore, all_at(gate));
+    if (error < 0)
+        return error;
     shm_add(&arena->head->drops, 1);
-    watch_fire(arena, &channel->words->watched, channel->index);
+    error = watch_fire(arena, &channel->words->watched, channel->index);
+    if (error < 0) /* nobody was told of it: so it is held again */
+        error = handle_hold_again(h, reference, held) == 0 ? error : 0;
+    return error;
 }
 
 /*
@@ -105,17 +124,19 @@ channel_drop(struct channel *channel, struct holding *h, int reference,
  * nothing was done to the list around it.
  */
 ssize_t
-channel_messages(const struct channel *channel)
+channel_messages(struct channel *channel, struct deadline *deadline)
 {
     const struct list_words *list = &channel->words->list;
     struct sysv_queue_state state;
     uint64_t tally;
-    int error;
+    int error = 0;
 
     if (arena_me(channel->handle->arena) == 0)
         return arena_gone(channel->handle->arena);
     if (channel->claims != NULL)
-        channel_settle((struct channel *) channel);
+        error = channel_settle(channel, deadline);
+    if (error < 0 && list_count(list) == 0)
+        return error; /* what the dead have may be there */
     if (list_count(list) > LIST_MAX)
         return -EBADMSG; /* somebody else has written there */
     if (channel->listed)
@@ -132,6 +153,15 @@ channel_messages(const struct channel *channel)
 }
 
 int
+channel_not_seen(void)
+{
+    return error_detail(-ETIMEDOUT,
+        "whether there is a message could not be seen: a process that is in "
+        "the middle of a call on this queue or pipe was stopped, or gets no "
+        "CPU; try again later");
+}
+
+int
 channel_full(const struct channel *channel)
 {
     if (arena_me(channel->handle->arena) == 0)
@@ -142,15 +172,14 @@ channel_full(const struct channel *channel)
                 list_bytes(&channel->words->list) >= channel->bytes_max));
 }
 
-static void
+/* -ERANGE: there are more tokens than enough. */
+static int
 rouse(const struct gate *gate)
 {
-    uint32_t sleepers = shm_load(&gate->words->sleepers);
-    struct sembuf all = sem_operation(gate->semaphore,
-        sleepers < 1024 ? (int) sleepers : 1024, 0);
+    struct sembuf all = sem_operation(gate->semaphore, all_at(gate), 0);
+    int error = sysv_semop(gate->semaphores, &all, 1);
 
-    if (sleepers > 0)
-        (void) sysv_semop(gate->semaphores, &all, 1);
+    return error == -ERANGE ? 0 : error;
 }
 
 /*
@@ -158,14 +187,18 @@ rouse(const struct gate *gate)
  * was about to sleep, or whose token another process took, is reached in the
  * next round.
  */
-void
+int
 channel_expel(struct channel *channel, bool receivers)
 {
     struct handle *handle = channel->handle;
     struct deadline round = DEADLINE(SYSVMP_FOREVER);
 
     while (own_load(receivers ? &handle->receivers : &handle->senders) > 0) {
-        rouse(receivers ? &channel->receive : &channel->send);
+        int error = rouse(receivers ? &channel->receive : &channel->send);
+
+        if (error < 0 && error != -EIDRM)
+            return error;
         deadline_nap(&round, ROUSE_NS);
     }
+    return 0;
 }

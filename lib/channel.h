@@ -76,6 +76,9 @@ channel_unlucky(int error)
     return error == -EAGAIN || error == -ETIMEDOUT ? -EINPROGRESS : error;
 }
 
+/* What a call answers that has no timeout, where a look could not be had. */
+int channel_not_seen(void);
+
 int channel_send(struct channel *channel, const void *buf, size_t len,
     int timeout_ms);
 ssize_t channel_send_many(struct channel *channel,
@@ -97,8 +100,9 @@ int channel_poll(struct channel *channel, int timeout_ms);
 /* The same at once: 1, also where it would answer a code; 0; -EINPROGRESS:
  * look again soon.  now: watch_now(), or 0. */
 int channel_look(struct channel *channel, uint64_t now);
-/* Gives up an end that this process holds; tells who waits at that gate. */
-void channel_drop(struct channel *channel, struct holding *h, int reference,
+/* Gives up an end that this process holds; tells who waits at that gate.  A
+ * code: the kernel refuses, and the end is still held. */
+int channel_drop(struct channel *channel, struct holding *h, int reference,
     const struct gate *gate);
 /* Length of the first message; -EAGAIN: there is none; -EPIPE: nor will be. */
 ssize_t channel_next_len(struct channel *channel);
@@ -108,17 +112,39 @@ ssize_t channel_next_len(struct channel *channel);
  * -EOVERFLOW.
  */
 int channel_end_claim(struct channel *channel, uint32_t unit, bool done);
-/* Gives back all of them; under the registry's mutex. */
+/* Gives back all of them; under the registry's mutex, where no other thread is
+ * in a call any more. */
 void channel_give_up_claims(struct channel *channel);
+/* The same without the mutex, so that a fork need not wait for a process that
+ * has the list's lock. */
+void channel_return_claims(struct channel *channel);
 /* Waits until nothing is unfinished. */
 int channel_join(struct channel *channel, int timeout_ms);
-/* After a change that who receives waits for. */
-static inline void
+/*
+ * Would the kernel let us wake those who wait to receive?  0, also where
+ * nobody does; or the code.  To be asked before a change.  With the list's
+ * lock held the answer is good for all who come later, too: whoever announces
+ * itself and finds the lock held looks again with the lock in hand.
+ */
+static inline int
+channel_may_tell(const struct channel *channel)
+{
+    int error = gate_may(&channel->receive);
+
+    return UNLIKELY(error < 0) ? error
+        : watch_may(channel->handle->arena, &channel->words->watched);
+}
+
+/* After a change that who receives waits for: 0, or the code by which the
+ * kernel refuses to wake them. */
+static inline int
 channel_tell(struct channel *channel)
 {
-    gate_wake(&channel->receive);
-    watch_fire(channel->handle->arena, &channel->words->watched,
+    int error = gate_wake(&channel->receive);
+    int other = watch_fire(channel->handle->arena, &channel->words->watched,
         channel->index);
+
+    return UNLIKELY(error < 0) ? error : other;
 }
 
 /* What this process has none of may come back. */
@@ -137,9 +163,13 @@ channel_claimed_by_others(const struct channel *channel)
         claim_count(&channel->words->list) > claims_count(channel->claims);
 }
 
-/* Gives back what the dead had: inside of the list, and from outside. */
-void channel_reap(struct channel *channel, struct list_view *view);
-void channel_settle(struct channel *channel);
+/*
+ * Gives back what the dead had: inside of the list, and from outside.  0; or a
+ * code, where that could not be looked for: -EINPROGRESS, the lock could not
+ * be had, look again soon.
+ */
+int channel_reap(struct channel *channel, struct list_view *view);
+int channel_settle(struct channel *channel, struct deadline *deadline);
 /* After a death in the list. */
 void channel_mend(struct channel *channel, struct list_view *view);
 
@@ -155,11 +185,16 @@ channel_enter(struct channel *channel, struct deadline *deadline,
     return error;
 }
 
-/* Messages in it. */
-ssize_t channel_messages(const struct channel *channel);
+/* Messages in it; -EINPROGRESS: that could not be seen by the deadline, as
+ * somebody has the list's lock who does not run. */
+ssize_t channel_messages(struct channel *channel, struct deadline *deadline);
 /* 1: a put would wait. */
 int channel_full(const struct channel *channel);
-/* Sends this process's sleepers home, once a flag tells them to go. */
-void channel_expel(struct channel *channel, bool receivers);
+/*
+ * Sends this process's sleepers home, once a flag tells them to go; without
+ * the registry's mutex, which a fork takes that they may have to wait for.  A
+ * code: the kernel does not let us wake them.
+ */
+int channel_expel(struct channel *channel, bool receivers);
 
 #endif /* SYSVMP_CHANNEL_H */

@@ -96,44 +96,68 @@ claim_mend(struct list *list, struct list_view *view)
 }
 
 static bool
-dead(const struct list *list, const unsigned short *alive, uint64_t taker)
+dead(const struct list *list, const struct claim_roll *roll, uint64_t taker)
 {
     uint32_t seat = owner_seat(taker);
 
     return seat >= MEMBERS_MAX ||
-        (alive[alive_semaphore(seat)] & alive_bit(seat)) == 0 ||
+        (roll->alive[alive_semaphore(seat)] & alive_bit(seat)) == 0 ||
         shm_load(&member_at(list->arena, seat)->generation) !=
         taker >> OWNER_GENERATION_SHIFT;
 }
 
-/* No claim is made while we have the lock, so who is seen dead once all were
- * made was dead then.  Judged in the set that has the bells, too. */
-uint32_t
-claim_reap(struct list *list, struct list_view *view)
+/* The next block behind that one whose taker is dead; 0: there is none.
+ * *steps counts against longest(). */
+static uint32_t
+next_dead(const struct list *list, const struct list_view *view,
+    const struct claim_roll *roll, uint32_t block, uint32_t *steps)
 {
-    unsigned short alive[BLOCK_SEMAPHORES];
-    uint32_t block = 0, n = 0;
+    while (*steps < longest(list) &&
+        (block = next_of(list, view, block)) != 0) {
+        const struct list_block *b = list_block(list->arena, block - 1);
 
-    if (view->claimed == 0 ||
-        sysv_sem_values(list->lock.semaphores, alive, BLOCK_SEMAPHORES) < 0)
+        ++*steps;
+        if (shm_load(&b->claim) == CLAIM_HELD &&
+            dead(list, roll, shm_load(&b->taker)))
+            return block;
+    }
+    return 0;
+}
+
+/* No claim is made while we have the lock, so who is seen dead once all were
+ * made was dead then. */
+int
+claim_dead(const struct list *list, const struct list_view *view,
+    struct claim_roll *roll)
+{
+    uint32_t block = 0, steps = 0;
+    int n = 0, error;
+
+    if (view->claimed == 0)
         return 0;
-    for (uint32_t i = 0; i < longest(list) &&
-         (block = next_of(list, view, block)) != 0; i++) {
-        struct list_block *b = list_block(list->arena, block - 1);
+    error = sysv_sem_values(list->lock.semaphores, roll->alive,
+        BLOCK_SEMAPHORES);
+    if (error < 0)
+        return error;
+    while ((block = next_dead(list, view, roll, block, &steps)) != 0)
+        n++;
+    return n;
+}
 
-        if (shm_load(&b->claim) != CLAIM_HELD ||
-            !dead(list, alive, shm_load(&b->taker)))
-            continue;
+void
+claim_reap(struct list *list, struct list_view *view,
+    const struct claim_roll *roll)
+{
+    uint32_t block = 0, steps = 0, n = 0;
+
+    while ((block = next_dead(list, view, roll, block, &steps)) != 0) {
         give_back(list, block);
         n++;
     }
-    if (n > 0) {
-        view->claimed -= n;
-        view->returned += n;
-        view->count += n;
-        list_commit(list, view);
-    }
-    return n;
+    view->claimed -= n;
+    view->returned += n;
+    view->count += n;
+    list_commit(list, view);
 }
 
 /* The oldest of those given back; 0: there is none. */
@@ -272,6 +296,34 @@ claim_end(struct list *list, struct list_view *view, uint32_t unit, bool done)
     return 0;
 }
 
+/*
+ * A block whose claim was done is ours still, as its heap_give() comes last:
+ * it goes back to the chain like a new claim.  One that was given back is in
+ * the chain, and is ours again unless another process has taken it.
+ */
+bool
+claim_resume(struct list *list, struct list_view *view, uint32_t unit,
+    bool done)
+{
+    struct list_block *b = list_block(list->arena, unit);
+
+    if (!done && shm_load(&b->claim) != CLAIM_RETURNED)
+        return false;
+    shm_store(&b->taker, arena_me(list->arena));
+    shm_store(&b->claim, CLAIM_HELD);
+    if (done) {
+        shm_store(&b->next_claim, view->claims);
+        view->claims = unit + 1;
+        view->linked = unit + 1;
+    } else {
+        view->returned--;
+        view->count--;
+    }
+    view->claimed++;
+    list_commit(list, view);
+    return true;
+}
+
 uint32_t
 claim_count(const struct list_words *words)
 {
@@ -374,6 +426,20 @@ claims_take(struct claims *claims, uint32_t unit)
         return note;
     }
     return NULL;
+}
+
+struct claim_note *
+claims_take_first(struct claims *claims)
+{
+    struct claim_note *note = claims->first;
+
+    if (note == NULL)
+        return NULL;
+    claims->first = note->next;
+    if (note->next == NULL)
+        claims->end = &claims->first;
+    own_sub(&claims->n, 1);
+    return note;
 }
 
 void

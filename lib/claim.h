@@ -5,6 +5,7 @@
 #ifndef SYSVMP_CLAIM_H
 #define SYSVMP_CLAIM_H
 
+#include "block.h"
 #include "list.h"
 
 /*
@@ -13,8 +14,18 @@
 
 /* Repairs what a dead holder of the lock has left.  First of all. */
 void claim_mend(struct list *list, struct list_view *view);
-/* Gives back what the dead had; how many. */
-uint32_t claim_reap(struct list *list, struct list_view *view);
+/* Who is alive, as the kernel says in the set that has the bells. */
+struct claim_roll {
+    unsigned short alive[BLOCK_SEMAPHORES];
+};
+
+/* How many messages the dead have; or a code, where the kernel does not say
+ * who is dead. */
+int claim_dead(const struct list *list, const struct list_view *view,
+    struct claim_roll *roll);
+/* Gives these back.  Committed. */
+void claim_reap(struct list *list, struct list_view *view,
+    const struct claim_roll *roll);
 /*
  * Takes the first message, if it is not longer than `room`; *unit: a block of
  * ours, or CLAIM_NONE, then the one that has the message, of *length bytes.
@@ -28,6 +39,13 @@ int claim_first(const struct list *list, const struct list_view *view,
     struct list_first *first);
 /* Ends a claim of ours: done, or given back.  Committed.  -EOVERFLOW. */
 int claim_end(struct list *list, struct list_view *view, uint32_t unit,
+    bool done);
+/*
+ * Makes a claim ours again that we have just ended, for one whose wake-up the
+ * kernel refuses.  Committed.  false: it was given back, and another process
+ * has taken it.
+ */
+bool claim_resume(struct list *list, struct list_view *view, uint32_t unit,
     bool done);
 
 #define CLAIM_NONE UINT32_MAX
@@ -78,6 +96,8 @@ void claims_add(struct claims *claims, struct claim_note *note,
 /* Takes a note off: this thread's oldest, or that of a unit that is apart;
  * NULL: there is none. */
 struct claim_note *claims_take(struct claims *claims, uint32_t unit);
+/* Takes the oldest note off, whosever it is; NULL: there is none. */
+struct claim_note *claims_take_first(struct claims *claims);
 /* It was not ended: it is the oldest again. */
 void claims_put_back(struct claims *claims, struct claim_note *note);
 /* Had what this thread took last been taken before? */

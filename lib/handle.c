@@ -191,23 +191,39 @@ handle_hold(const struct holding *h)
     return batch_flush(&batch);
 }
 
-void
-handle_drop(struct holding *h, int reference, int gate)
+int
+handle_drop(struct holding *h, int reference, int gate, int tokens)
 {
     struct sembuf drop[2] = {
         sem_operation(h->references[reference], -1, SEM_UNDO | IPC_NOWAIT),
-        sem_operation(gate, 1, 0),
+        sem_operation(gate, tokens, 0),
     };
     int error;
 
     if (h->references[reference] < 0)
-        return;
+        return 0;
     error = sysv_semop(h->place.semaphores, drop, 2);
-    if (error == -ERANGE) /* the gate is full of tokens: enough of them */
-        (void) sysv_semop(h->place.semaphores, drop, 1);
+    if (error == -ERANGE) { /* the gate is full of tokens: make room */
+        block_drain(h->place.semaphores, gate);
+        error = sysv_semop(h->place.semaphores, drop, 2);
+    }
     if (error == -EAGAIN) /* nothing to drop: wake them all the same */
-        (void) sysv_semop(h->place.semaphores, &drop[1], 1);
+        error = sysv_semop(h->place.semaphores, &drop[1], 1);
+    if (error < 0 && error != -EIDRM)
+        return error;
     h->references[reference] = -1;
+    return 0;
+}
+
+int
+handle_hold_again(struct holding *h, int reference, int held)
+{
+    struct sembuf hold = sem_operation(held, 1, SEM_UNDO);
+    int error = held < 0 ? 0 : sysv_semop(h->place.semaphores, &hold, 1);
+
+    if (error == 0)
+        h->references[reference] = held;
+    return error;
 }
 
 static void

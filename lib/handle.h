@@ -60,8 +60,12 @@ void handle_add(struct handle *handle);
 void handle_remove(struct handle *handle);
 /* Registers what a new handle holds: references and bells. */
 int handle_hold(const struct holding *h);
-/* Drops one reference and wakes who sleeps at `gate`. */
-void handle_drop(struct holding *h, int reference, int gate);
+/* Drops one reference and posts so many tokens at `gate`, in one step.  0; or
+ * the code by which the kernel refuses that, and the reference is still
+ * held. */
+int handle_drop(struct holding *h, int reference, int gate, int tokens);
+/* Holds a reference again that was just dropped, the semaphore `held`. */
+int handle_hold_again(struct holding *h, int reference, int held);
 /* Drops all references and bells; the objects go if these were the last. */
 void handle_release(struct handle *handle);
 /* In a child: registers every open handle of the arena. */

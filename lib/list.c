@@ -96,18 +96,9 @@ sound(const struct list *list, const struct list_view *view)
         view->written <= tail;
 }
 
-int
-list_enter(struct list *list, struct deadline *deadline,
-    struct list_view *view)
+static void
+load_state(struct list_view *view, const struct list_state *state)
 {
-    const struct list_state *state;
-    int result = word_enter(&list->lock, deadline);
-
-    if (result < 0)
-        return result;
-    view->tally = shm_load(&list->words->tally);
-    view->count = (uint32_t) view->tally;
-    state = list_state(list->words, view->tally);
     view->head = shm_load(&state->head);
     view->tail = shm_load(&state->tail);
     view->spare = shm_load(&state->spare);
@@ -120,6 +111,19 @@ list_enter(struct list *list, struct deadline *deadline,
     view->claimed = shm_load(&state->claimed);
     view->returned = shm_load(&state->returned);
     view->taken = shm_load(&state->taken);
+}
+
+int
+list_enter(struct list *list, struct deadline *deadline,
+    struct list_view *view)
+{
+    int result = word_enter(&list->lock, deadline);
+
+    if (result < 0)
+        return result;
+    view->tally = shm_load(&list->words->tally);
+    view->count = (uint32_t) view->tally;
+    load_state(view, list_state(list->words, view->tally));
     view->died = result == SYSVMP_OWNER_DEAD;
     view->freed = view->linked = 0;
     if (sound(list, view))
@@ -154,6 +158,31 @@ list_commit(struct list *list, struct list_view *view)
             list->listed);
         view->linked = 0;
     }
+}
+
+/*
+ * The state that a commit replaces stays as it was until the next commit, and
+ * what the commit wrote elsewhere means nothing without it: so the former
+ * state is committed once more.  The owners of the blocks go the usual way: a
+ * block that leaves the list is ours before the commit, one that comes back
+ * is the list's after it.
+ */
+bool
+list_revert(struct list *list, struct list_view *view,
+    const struct list_view *ours, uint32_t linked, uint32_t count)
+{
+    const struct list_state *former =
+        list_state(list->words, ours->tally - VERSION_ONE);
+
+    if (view->tally != ours->tally)
+        return false;
+    load_state(view, former);
+    view->count = count;
+    if (linked != 0)
+        list_take_block(list, view, linked);
+    view->linked = ours->freed;
+    list_commit(list, view);
+    return true;
 }
 
 void

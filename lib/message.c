@@ -11,12 +11,9 @@
 
 #include "message.h"
 
-#define MESSAGE_TYPE 1 /* any number above 0: we take them in order */
-
 size_t
 message_pack(struct message *message, const void *payload, size_t len)
 {
-    message->type = MESSAGE_TYPE;
     message->header = (struct message_header){
         .kind = MESSAGE_INLINE,
         .version = MESSAGE_VERSION,

@@ -32,7 +32,8 @@ struct message {
     unsigned char payload[SYSVMP_INLINE_MAX];
 };
 
-/* Fills header and payload; returns the length of the body. */
+/* Fills header and payload, not the type, which must be above 0; returns the
+ * length of the body. */
 size_t message_pack(struct message *message, const void *payload, size_t len);
 /* Length of the payload of a body of `received` bytes, or -EBADMSG. */
 ssize_t message_check(const struct message *message, size_t received);

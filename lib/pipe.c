@@ -48,19 +48,28 @@ bytes_max(const struct arena *arena)
     return part < BYTES_MAX ? part : BYTES_MAX;
 }
 
-/* Drops what makes us a holder of either end, and tells the others. */
-static void
-drop_ends(struct handle *handle)
+/* Drops what makes us a holder of either end, and tells the others.  Where the
+ * kernel refuses that it refuses the first. */
+static int
+drop_ends(struct sysvmp_conn *c)
 {
-    struct sysvmp_conn *c = (struct sysvmp_conn *) handle;
+    int error = 0;
 
-    for (int i = 0; i < c->handle.holdings; i++) {
+    for (int i = 0; i < c->handle.holdings && error == 0; i++) {
         struct channel *channel = &c->channel[i];
         const struct gate *theirs =
             channel == c->out ? &channel->receive : &channel->send;
 
-        channel_drop(channel, &c->handle.holding[i], 0, theirs);
+        error = channel_drop(channel, &c->handle.holding[i], 0, theirs);
     }
+    return error;
+}
+
+/* What the kernel refuses it does itself at our death. */
+static void
+give_up(struct handle *handle)
+{
+    (void) drop_ends((struct sysvmp_conn *) handle);
 }
 
 /* Gives an end its part of a channel; nothing is registered yet. */
@@ -141,7 +150,7 @@ create_in(struct arena *arena, struct sysvmp_conn *end[2], unsigned flags)
         end[i]->handle.arena = arena;
         end[i]->handle.magic = CONN_MAGIC;
         end[i]->handle.end = true;
-        end[i]->handle.give_up = drop_ends;
+        end[i]->handle.give_up = give_up;
     }
     error = make_direction(arena, end[0], end[1], fileno);
     if (error == 0 && (flags & SYSVMP_SIMPLEX) == 0) {
@@ -303,21 +312,56 @@ sysvmp_conn_writable(const struct sysvmp_conn *c)
     return valid(c) ? open_in(c, c->out) : error_return(-EINVAL);
 }
 
-/* Sends our own threads home, then drops what makes us a holder: nobody is
- * told of an end after which one of ours still sends. */
-static void
+/* Sends our own threads home; without the registry's mutex. */
+static int
+expel_all(struct sysvmp_conn *c)
+{
+    int error = c->in != NULL ? channel_expel(c->in, true) : 0;
+
+    if (error == 0 && c->out != NULL)
+        error = channel_expel(c->out, false);
+    return error;
+}
+
+static int
+close_ends(struct sysvmp_conn *c)
+{
+    int error;
+
+    registry_lock();
+    error = drop_ends(c);
+    for (int i = 0; i < c->handle.holdings && error == 0; i++)
+        beacon_close(&c->channel[i].beacon);
+    registry_unlock();
+    return error;
+}
+
+/*
+ * Closes it in this process, unless somebody has: first nobody begins a call
+ * any more, then our own threads leave theirs, then we are no holder: nobody is
+ * told of an end after which one of ours still sends.
+ *
+ * The registry's mutex is not held while we wait for our own threads: one of
+ * them may ask the interrupt function, which may wait for a lock of the
+ * program's, whose holder may fork and wait for the registry's mutex.  A child
+ * that is forked meanwhile has it closed.
+ */
+static int
 close_conn(struct sysvmp_conn *c)
 {
-    own_store(&c->handle.closed, true);
+    bool open = false;
+    int error;
+
+    if (!own_cas(&c->handle.closed, &open, true))
+        return 0;
     if (arena_me(c->handle.arena) == 0)
-        return;
-    if (c->in != NULL)
-        channel_expel(c->in, true);
-    if (c->out != NULL)
-        channel_expel(c->out, false);
-    drop_ends(&c->handle);
-    for (int i = 0; i < c->handle.holdings; i++)
-        beacon_close(&c->channel[i].beacon);
+        return 0;
+    error = expel_all(c);
+    if (error == 0)
+        error = close_ends(c);
+    if (error < 0) /* it is held as before */
+        own_store(&c->handle.closed, false);
+    return error;
 }
 
 int
@@ -329,11 +373,7 @@ sysvmp_conn_close(struct sysvmp_conn *c)
         return error_return(-EINVAL);
     if (arena_me(c->handle.arena) == 0 && !own_load(&c->handle.closed))
         return error_return(arena_gone(c->handle.arena));
-    registry_lock();
-    if (!own_load(&c->handle.closed))
-        close_conn(c);
-    registry_unlock();
-    return 0;
+    return error_return(close_conn(c));
 }
 
 void
@@ -345,9 +385,9 @@ sysvmp_conn_destroy(struct sysvmp_conn *c)
     if (!valid(c))
         return;
     arena = c->handle.arena;
+    /* Where the kernel refuses that, it does it itself at our death. */
+    (void) close_conn(c);
     registry_lock();
-    if (!own_load(&c->handle.closed))
-        close_conn(c);
     handle_release(&c->handle);
     handle_remove(&c->handle);
     if (c->handle.given == 0) /* else conn_settle() frees it */
@@ -360,11 +400,16 @@ void
 conn_settle(struct handle *handle, bool started)
 {
     struct sysvmp_conn *c = (struct sysvmp_conn *) handle;
+    bool last, destroyed;
 
-    if (--handle->given > 0)
+    registry_lock();
+    last = --handle->given == 0;
+    destroyed = !valid(c);
+    registry_unlock();
+    if (!last)
         return;
-    if (!valid(c))
+    if (destroyed)
         free(c);
-    else if (started && !own_load(&handle->closed))
-        close_conn(c);
+    else if (started)
+        (void) close_conn(c); /* refused: we hold it until we end */
 }

@@ -12,9 +12,8 @@
 struct handle *conn_handle(struct sysvmp_conn *c);
 /* What a valid one receives from; NULL: it only sends. */
 struct channel *conn_channel(struct sysvmp_conn *c);
-/* One process less to which it was given; under the registry's mutex.  The
- * last one closes our copy, if it was started, and frees what was destroyed
- * meanwhile. */
+/* One process less to which it was given.  The last one closes our copy, if it
+ * was started, and frees what was destroyed meanwhile. */
 void conn_settle(struct handle *handle, bool started);
 
 #endif /* SYSVMP_PIPE_H */

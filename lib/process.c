@@ -201,10 +201,8 @@ sysvmp_process_give(struct sysvmp_process *p, struct sysvmp_conn *conn)
 static void
 settle_given(struct sysvmp_process *p, bool started)
 {
-    registry_lock();
     for (size_t i = 0; i < p->n_given; i++)
         conn_settle(p->given[i], started);
-    registry_unlock();
     free(p->given);
     p->given = NULL;
     p->n_given = 0;

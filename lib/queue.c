@@ -36,10 +36,10 @@ queue_channel(struct sysvmp_queue *q)
 }
 
 /* No more puts. */
-static void
+static int
 drop_end(struct sysvmp_queue *q)
 {
-    channel_drop(&q->channel, &q->handle.holding[0], WRITING,
+    return channel_drop(&q->channel, &q->handle.holding[0], WRITING,
         &q->channel.receive);
 }
 
@@ -50,7 +50,8 @@ give_up(struct handle *handle)
 
     if (q->channel.claims != NULL)
         channel_give_up_claims(&q->channel);
-    drop_end(q);
+    /* Where the kernel refuses that, it does it itself at our death. */
+    (void) drop_end(q);
 }
 
 static int
@@ -301,9 +302,15 @@ sysvmp_queue_join(struct sysvmp_queue *q, int timeout_ms)
 ssize_t
 sysvmp_queue_qsize(const struct sysvmp_queue *q)
 {
+    struct deadline at_once = DEADLINE(SYSVMP_NOWAIT);
+    ssize_t messages;
+
     if (!valid(q))
         return error_return(-EINVAL);
-    return error_return_size(channel_messages(&q->channel));
+    messages = channel_messages((struct channel *) &q->channel, &at_once);
+    if (messages == -EINPROGRESS)
+        messages = channel_not_seen();
+    return error_return_size(messages);
 }
 
 ssize_t
@@ -341,26 +348,46 @@ sysvmp_queue_full(const struct sysvmp_queue *q)
     return error_return(channel_full(&q->channel));
 }
 
+/* The end itself, when no thread of ours is in a put any more. */
+static int
+close_end(struct sysvmp_queue *q)
+{
+    int error;
+
+    registry_lock();
+    error = drop_end(q);
+    /* Without an end of file it hangs up never. */
+    if (error == 0 && q->channel.tells_eof)
+        beacon_close_sender(&q->channel.beacon);
+    registry_unlock();
+    return error;
+}
+
+/*
+ * The registry's mutex is not held while we wait for our own threads to come
+ * out of their puts: one of them may ask the interrupt function, which may
+ * wait for a lock of the program's, whose holder may fork and wait for the
+ * registry's mutex.
+ */
 int
 sysvmp_queue_close(struct sysvmp_queue *q)
 {
     GUARDED;
+    bool open = false;
+    int error;
 
     if (!valid(q))
         return error_return(-EINVAL);
     if (arena_me(q->handle.arena) == 0)
         return error_return(arena_gone(q->handle.arena));
-    registry_lock();
-    if (!own_load(&q->channel.no_sends)) {
-        own_store(&q->channel.no_sends, true);
-        channel_expel(&q->channel, false);
-        drop_end(q);
-        /* Without an end of file it hangs up never. */
-        if (q->channel.tells_eof)
-            beacon_close_sender(&q->channel.beacon);
-    }
-    registry_unlock();
-    return 0;
+    if (!own_cas(&q->channel.no_sends, &open, true))
+        return 0;
+    error = channel_expel(&q->channel, false);
+    if (error == 0)
+        error = close_end(q);
+    if (error < 0)
+        own_store(&q->channel.no_sends, false);
+    return error_return(error);
 }
 
 void
@@ -370,6 +397,8 @@ sysvmp_queue_destroy(struct sysvmp_queue *q)
 
     if (!valid(q))
         return;
+    if (q->channel.claims != NULL && arena_me(q->handle.arena) != 0)
+        channel_return_claims(&q->channel);
     registry_lock();
     handle_release(&q->handle);
     handle_remove(&q->handle);

@@ -23,6 +23,7 @@ struct receiving {
     struct claim_note *note; /* of a joinable channel: for the next one */
     struct claim_last *last;
     bool ask;       /* the kernel's queue, also if a hint says it is empty */
+    bool sure;      /* the list, with its lock in hand: likewise */
     struct deadline deadline;
 };
 

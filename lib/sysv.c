@@ -321,8 +321,8 @@ sysv_limits(struct sysv_limits *limits)
 #if defined(SYS_msgsnd) && defined(SYS_msgrcv)
 #    define raw_msgsnd(id, message, length, flags) \
         syscall(SYS_msgsnd, id, message, length, flags)
-#    define raw_msgrcv(id, message, size, flags) \
-        syscall(SYS_msgrcv, id, message, size, 0L, flags)
+#    define raw_msgrcv(id, message, size, type, flags) \
+        syscall(SYS_msgrcv, id, message, size, type, flags)
 #else
 static long
 raw_msgsnd(int id, const void *message, size_t length, int flags)
@@ -337,10 +337,10 @@ raw_msgsnd(int id, const void *message, size_t length, int flags)
 }
 
 static long
-raw_msgrcv(int id, void *message, size_t size, int flags)
+raw_msgrcv(int id, void *message, size_t size, long type, int flags)
 {
     struct guard guard = guard_enter();
-    long result = msgrcv(id, message, size, 0, flags);
+    long result = msgrcv(id, message, size, type, flags);
     int error = errno;
 
     guard_leave(&guard);
@@ -367,10 +367,17 @@ sysv_msgsnd(int id, const void *message, size_t length)
 ssize_t
 sysv_msgrcv(int id, void *message, size_t size)
 {
+    return sysv_msgrcv_type(id, message, size, 0);
+}
+
+ssize_t
+sysv_msgrcv_type(int id, void *message, size_t size, long type)
+{
     long result;
 
     do
-        CALL(result, SEAM_MSGRCV, raw_msgrcv(id, message, size, IPC_NOWAIT));
+        CALL(result, SEAM_MSGRCV,
+            raw_msgrcv(id, message, size, type, IPC_NOWAIT));
     while (UNLIKELY(result == -EINTR));
     if (LIKELY(result >= 0) || result == -ENOMSG || result == -E2BIG)
         return (ssize_t) result;
@@ -385,7 +392,7 @@ sysv_msgpeek(int id, void *message, size_t size)
 
     do
         CALL(result, SEAM_MSGRCV,
-            raw_msgrcv(id, message, size, IPC_NOWAIT | MSG_COPY));
+            raw_msgrcv(id, message, size, 0L, IPC_NOWAIT | MSG_COPY));
     while (result == -EINTR);
     if (result >= 0 || result == -ENOMSG)
         return (ssize_t) result;

@@ -76,6 +76,8 @@ int sysv_msg_state(int id, struct sysv_queue_state *state);
 /* Neither sleeps.  message begins with a long, which length leaves out. */
 int sysv_msgsnd(int id, const void *message, size_t length);
 ssize_t sysv_msgrcv(int id, void *message, size_t size);
+/* The first of that type alone. */
+ssize_t sysv_msgrcv_type(int id, void *message, size_t size, long type);
 /* A copy of the first message, which stays.  -ENOSYS: this kernel can't. */
 ssize_t sysv_msgpeek(int id, void *message, size_t size);
 
