@@ -186,7 +186,9 @@ beacon_light(const struct beacon *beacon)
     do
         CALL(result, SEAM_WRITE, syscall(SYS_write, fd, "", 1));
     while (result == -EINTR);
-    return result == 1 || result == -EAGAIN ? 0 : -ENOMEM;
+    if (result == 1 || result == -EAGAIN) /* full of bytes, it shines */
+        return 0;
+    return result == -ENOMEM ? -ENOMEM : -EACCES; /* a filter forbids it */
 }
 
 int

@@ -17,7 +17,11 @@
  *             direction, or older than this process's sysvmp_leave()
  *   -EIDRM    the kernel's object was removed under us: by ipcrm(1), or by
  *             systemd's RemoveIPC=yes at log-out
- *   -EACCES   no permission: objects are for the user who created them
+ *   -EACCES   no permission: objects are for the user who created them, and
+ *             this process has become another one; or a filter of system calls
+ *             forbids what the call needs.  Nothing was done
+ *   -ENOSYS   such a filter answers so, or the IPC namespace is another one.
+ *             Nothing was done
  *   -ENOSPC   this process has no seat (1,050 processes use one program's
  *             objects at most), or a table of the system is full
  *   -ENOMEM   no memory
@@ -669,7 +673,9 @@ SYSVMP_MUST_CHECK ssize_t sysvmp_queue_get_many(struct sysvmp_queue *q,
  * Length in bytes of the first message, which stays; others may take it
  * meanwhile.  -EAGAIN, there is none now; with SYSVMP_EOF -EPIPE, nor will
  * there be; -EBADMSG, it is no message of ours; -ENOSYS, this kernel can't
- * look without taking (no CONFIG_CHECKPOINT_RESTORE); or a common code.
+ * look without taking (no CONFIG_CHECKPOINT_RESTORE); -ETIMEDOUT, some 100 ms
+ * were not enough to see it, as a process was stopped that has the queue's
+ * lock; or a common code.
  */
 ssize_t sysvmp_queue_next_len(const struct sysvmp_queue *q);
 
@@ -690,9 +696,9 @@ int sysvmp_queue_fileno(const struct sysvmp_queue *q);
  *
  * task_done: the oldest message that this thread took from it is done, and
  * forgotten.  task_return: it goes back to the front, for any process.
- * Returns 0; -EOVERFLOW, this thread has none; -EINTR,
- * sysvmp_set_interrupt()'s function asked while the queue was busy, and it is
- * still this thread's; or a common code.
+ * They have no timeout, and no interrupt function is asked.  Returns 0;
+ * -EOVERFLOW, this thread has none; or a common code, and it is still this
+ * thread's.
  */
 int sysvmp_queue_task_done(struct sysvmp_queue *q);
 int sysvmp_queue_task_return(struct sysvmp_queue *q);
@@ -712,7 +718,9 @@ int sysvmp_queue_join(struct sysvmp_queue *q, int timeout_ms);
 /*
  * How many messages are in it; and, as 1 or 0, whether there is none, and
  * whether a put would wait; or -EBADMSG, or a common code.  Exact, but others
- * may put and get meanwhile.
+ * may put and get meanwhile.  -ETIMEDOUT, of the first two and of a joinable
+ * queue: some 100 ms were not enough to see it, as a process was stopped that
+ * has the queue's lock.
  */
 ssize_t sysvmp_queue_qsize(const struct sysvmp_queue *q);
 int sysvmp_queue_empty(const struct sysvmp_queue *q);
@@ -721,7 +729,7 @@ int sysvmp_queue_full(const struct sysvmp_queue *q);
 /*
  * This process, and children it forks later, put no more (-EBADF); get goes
  * on, and what was put stays.  Returns 0, also when repeated; or a common
- * code.
+ * code, and it may still put.
  */
 int sysvmp_queue_close(struct sysvmp_queue *q);
 
@@ -805,7 +813,7 @@ int sysvmp_conn_writable(const struct sysvmp_conn *c);
  * Closes the end in this process; when nobody else holds it, the other end's
  * calls are told, also those asleep.  What was sent stays.  Any later call on
  * it answers -EBADF, and it still wants its destroy.  Returns 0, also when
- * repeated; or a common code.
+ * repeated; or a common code, and it is still open.
  */
 int sysvmp_conn_close(struct sysvmp_conn *c);
 
