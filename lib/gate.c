@@ -26,16 +26,24 @@
 
 #define BRIEF_NS 100000 /* between looks while no bell would ring */
 
-void
+int
 gate_post(const struct gate *gate)
 {
     struct sembuf give = sem_operation(gate->semaphore, 1, 0);
+    int error = 0;
 
-    /* ERANGE: 32,767 tokens are out, which is enough.  EIDRM: the sleepers
-     * have been told by the kernel. */
     if (shm_load(&gate->words->token) == 0 &&
         shm_xchg(&gate->words->token, 1) == 0)
-        (void) sysv_semop(gate->semaphores, &give, 1);
+        error = sysv_semop(gate->semaphores, &give, 1);
+    if (error < 0)
+        shm_store(&gate->words->token, 0);
+    return error == -ERANGE ? -ENOSYS : error;
+}
+
+int
+gate_ask(const struct gate *gate)
+{
+    return sysv_sem_may(gate->semaphores, gate->semaphore);
 }
 
 /* Takes a token, sleeping for it.  -EAGAIN: the deadline has passed. */

@@ -33,15 +33,31 @@ struct gate_wait {
 
 /*
  * To be called after a change that sleepers wait for, and a full fence (each
- * read-modify-write is one).  Two loads when nobody sleeps.
+ * read-modify-write is one).  One load when nobody sleeps.  0, or a code where
+ * the kernel refused: then nobody was woken.
  */
-void gate_post(const struct gate *gate);
+int gate_post(const struct gate *gate);
 
-static inline void
+static inline int
 gate_wake(const struct gate *gate)
 {
-    if (UNLIKELY(shm_load(&gate->words->sleepers) > 0))
-        gate_post(gate);
+    return UNLIKELY(shm_load(&gate->words->sleepers) > 0) ? gate_post(gate)
+                                                          : 0;
+}
+
+/*
+ * To be called before such a change: would the kernel let this process wake
+ * those who sleep there now?  0, or the code of its refusal.  One load, and 0,
+ * when nobody sleeps.  A sleeper may still come between this and the change,
+ * so gate_wake() can be refused after it.
+ */
+int gate_ask(const struct gate *gate);
+
+static inline int
+gate_may(const struct gate *gate)
+{
+    return UNLIKELY(shm_load(&gate->words->sleepers) > 0) ? gate_ask(gate)
+                                                          : 0;
 }
 
 /* Looks, and sleeps between looks, until there is something or the deadline

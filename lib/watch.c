@@ -35,7 +35,7 @@ lane_at(const struct arena *arena, int lane)
         arena->home, BLOCK_WATCH + lane, BLOCK_SIDES + lane };
 }
 
-static void
+static int
 post_lane(const struct arena *arena, int lane, uint32_t index)
 {
     struct watch_words *words = &arena->head->watch[lane];
@@ -44,17 +44,28 @@ post_lane(const struct arena *arena, int lane, uint32_t index)
 
     shm_store(&words->ring[n % WATCH_RING],
         (uint64_t) n << 32 | (index + 1));
-    broadcast_wake(&broadcast);
+    return broadcast_wake(&broadcast);
 }
 
-void
+int
 watch_post(const struct arena *arena, _Atomic uint32_t *marks, uint32_t index)
 {
     uint32_t lanes = shm_xchg(marks, 0);
+    int error = 0;
 
     for (int lane = 0; lane < WATCH_LANES; lane++)
-        if ((lanes & 1u << lane) != 0)
-            post_lane(arena, lane, index);
+        if ((lanes & 1u << lane) != 0) {
+            int posted = post_lane(arena, lane, index);
+
+            error = error < 0 ? error : posted;
+        }
+    return error;
+}
+
+int
+watch_ask(const struct arena *arena, _Atomic uint32_t *marks)
+{
+    return shm_load(marks) == 0 ? 0 : sysv_sem_may(arena->home, BLOCK_WATCH);
 }
 
 void

@@ -21,15 +21,29 @@ struct watched {
     uint32_t index;
 };
 
-void watch_post(const struct arena *arena, _Atomic uint32_t *marks,
+int watch_post(const struct arena *arena, _Atomic uint32_t *marks,
     uint32_t index);
 
-/* To be called after a change, and a full fence.  Async-signal-safe. */
-static inline void
+/* To be called after a change, and a full fence.  One load when nobody
+ * watches.  0, or a code where the kernel refused: then not all were woken.
+ * Async-signal-safe. */
+static inline int
 watch_fire(const struct arena *arena, _Atomic uint32_t *marks, uint32_t index)
 {
-    if (UNLIKELY(shm_load(marks) != 0) && arena_me(arena) != 0)
-        watch_post(arena, marks, index);
+    return UNLIKELY(shm_load(marks) != 0) && arena_me(arena) != 0
+        ? watch_post(arena, marks, index)
+        : 0;
+}
+
+/* To be called before such a change, as gate_may().  Async-signal-safe. */
+int watch_ask(const struct arena *arena, _Atomic uint32_t *marks);
+
+static inline int
+watch_may(const struct arena *arena, _Atomic uint32_t *marks)
+{
+    return UNLIKELY(shm_load(marks) != 0) && arena_me(arena) != 0
+        ? watch_ask(arena, marks)
+        : 0;
 }
 
 /* One who watches, for a while. */
