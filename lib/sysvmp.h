@@ -16,12 +16,13 @@
  *   -EBADF    closed in this process or not given to it, not open in this
  *             direction, or older than this process's sysvmp_leave()
  *   -EIDRM    the kernel's object was removed under us: by ipcrm(1), or by
- *             systemd's RemoveIPC=yes at log-out
+ *             systemd's RemoveIPC=yes at log-out; or this process has gone
+ *             into another IPC namespace
  *   -EACCES   no permission: objects are for the user who created them, and
  *             this process has become another one; or a filter of system calls
  *             forbids what the call needs.  Nothing was done
- *   -ENOSYS   such a filter answers so, or the IPC namespace is another one.
- *             Nothing was done
+ *   -ENOSYS   such a filter says that there is no such call.  Nothing was
+ *             done
  *   -ENOSPC   this process has no seat (1,050 processes use one program's
  *             objects at most), or a table of the system is full
  *   -ENOMEM   no memory
