@@ -79,7 +79,7 @@ type_of(uint64_t sent)
 }
 
 /* Takes our message back, which nobody was told of: false, somebody has taken
- * it. */
+ * it.  So there is no need to ask before it is in. */
 static bool
 out_again(struct channel *channel, struct message *message)
 {
@@ -102,9 +102,6 @@ try_kernel(struct channel *channel, const struct sysvmp_item *item)
     if (channel->listed || item->len > channel->largest ||
         list_count(&channel->words->list) != 0)
         return -EAGAIN;
-    error = channel_may_tell(channel);
-    if (UNLIKELY(error < 0))
-        return error;
     length = message_pack(&message, item->data, item->len);
     message.type = type_of(shm_add(&channel->words->sent, 1));
     error = sysv_msgsnd(channel->queue, &message, length);
