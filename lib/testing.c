@@ -24,6 +24,14 @@ static atomic_long passed;
 static const char *last_file;
 static int last_line;
 
+/* The order of testing_fail(). */
+static struct {
+    enum seam call;
+    int error;
+    bool for_good;
+} failing;
+static atomic_long fail_in; /* so many calls on; 0: none fails */
+
 void
 testing_point(const char *file, int line)
 {
@@ -37,6 +45,30 @@ testing_point(const char *file, int line)
         pause();
 }
 
+void
+testing_fail(enum seam call, long n, int error, bool for_good)
+{
+    atomic_store(&fail_in, 0);
+    failing.call = call;
+    failing.error = error;
+    failing.for_good = for_good;
+    atomic_store(&fail_in, n);
+}
+
+/* What testing_fail() has ordered for this call: 0 or a negative errno. */
+static int
+ordered(enum seam call)
+{
+    long left = atomic_load(&fail_in);
+
+    if (left <= 0 || (failing.call != call && failing.call != SEAM_CALLS))
+        return 0;
+    /* The first that fails for good leaves the count at 1 for the next. */
+    if (left > 1 || !failing.for_good)
+        left = atomic_fetch_sub(&fail_in, 1);
+    return left == 1 ? -failing.error : 0;
+}
+
 bool
 testing_fails(enum seam call, long *result, const char *file, int line)
 {
@@ -46,6 +78,8 @@ testing_fails(enum seam call, long *result, const char *file, int line)
     testing_calls[call]++;
     if (testing_fault != NULL)
         error = testing_fault(call);
+    if (error == 0)
+        error = ordered(call);
     *result = error;
     return error != 0;
 }

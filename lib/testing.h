@@ -51,6 +51,14 @@ unsigned long testing_all_calls(void);
  * with that errno without being made.  The library retries after -EINTR.
  */
 extern int (*testing_fault)(enum seam call);
+/*
+ * Makes the n-th call of this kind fail with this errno, counted from now on;
+ * if for_good, all later ones of the kind as well.  SEAM_CALLS stands for a
+ * call of any kind; n is 0 to let all of them through again.  Only one such
+ * order is in force, and only in this process; a child forked later has a
+ * copy of it, with the count as it stands.  testing_fault is asked first.
+ */
+void testing_fail(enum seam call, long n, int error, bool for_good);
 /* For seam.h: passes a crash point, counts, and says whether it fails. */
 bool testing_fails(enum seam call, long *result, const char *file, int line);
 

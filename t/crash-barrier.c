@@ -525,14 +525,67 @@ company_cases(void)
     crash_run_heir(&resets, NULL);
 }
 
+/*
+ * The victim is stopped: the others wait for it if it has not come, but an
+ * abort tells them.
+ */
+
+/* Where all have come they pass. */
+static void
+abort_beside(void)
+{
+    want(0, sysvmp_barrier_abort(b), "an abort beside it");
+    for (int i = 0; i < waiters; i++)
+        peer_is_back(waiter[i]);
+}
+
+/* They were told, or have passed; the victim likewise. */
+static void
+look_after_stop(const struct crash_end *end)
+{
+    int passed, told;
+
+    if (end->answer < 0)
+        want(-ECANCELED, end->answer, "the victim's answer");
+    if (!sysvmp_barrier_broken(b))
+        want(0, sysvmp_barrier_abort(b), "abort");
+    end_of_peers(&passed, &told);
+    if (passed != 0 && told != 0)
+        wrong("%d passed, and %d were told", passed, told);
+    last_look();
+}
+
+static void
+stopped_cases(void)
+{
+    static const struct crash_case last = {"wait, the last of three",
+        create_for_three, NULL, let_two_wait, wait_at_leisure, NULL,
+        look_after_stop, STAYS};
+    static const struct crash_case first = {"wait, the first of three",
+        create_for_three, NULL, NULL, wait_at_leisure,
+        let_two_wait_for_victim, look_after_stop, STAYS};
+    static const struct crash_case resets = {"reset, two wait",
+        create_for_three, NULL, let_two_wait, reset, NULL, look_after_stop,
+        STAYS};
+    static const struct crash_case aborts = {"abort, two wait",
+        create_for_three, NULL, let_two_wait, abort_it, NULL,
+        look_after_stop, STAYS};
+
+    crash_run_stopped(&last, abort_beside);
+    crash_run_stopped(&first, abort_beside);
+    crash_run_stopped(&resets, abort_beside);
+    crash_run_stopped(&aborts, abort_beside);
+}
+
 int
 main(void)
 {
-    plan(4 + 4 + 2 + 4);
+    plan(4 + 4 + 2 + 4 + 4);
     stage = shared(sizeof(*stage));
     wait_cases();
     other_cases();
     full_cases();
     company_cases();
+    stopped_cases();
     return done();
 }

@@ -480,10 +480,55 @@ company_cases(void)
     crash_run_heir(&notifier, NULL);
 }
 
+/*
+ * The victim is stopped, without the lock, and others go on.
+ */
+
+#ifndef SYSVMP_PLAIN_LOCK
+/* All who wait are told now. */
+static void
+notify_beside(void)
+{
+    (void)acquire();
+    want(0, sysvmp_condition_notify_all(c), "a notify_all beside it");
+    (void)release();
+    for (int i = 0; i < waiters; i++)
+        peer_is_back(waiter[i]);
+}
+
+static void
+look_after_stop(const struct crash_end *end)
+{
+    want(0, end->answer, "the victim's answer");
+    last_look();
+}
+
+static void
+stopped_cases(void)
+{
+    static const struct crash_case one = {"notify, two wait", create, NULL,
+        let_two_wait, notify_one, NULL, look_after_stop, STAYS};
+    static const struct crash_case all = {"notify_all, two wait", create,
+        NULL, let_two_wait, notify_all, NULL, look_after_stop, STAYS};
+
+    crash_run_stopped(&one, notify_beside);
+    crash_run_stopped(&all, notify_beside);
+}
+
+enum { STOPPED_CASES = 2 };
+#else
+static void
+stopped_cases(void)
+{
+}
+
+enum { STOPPED_CASES = 0 };
+#endif
+
 int
 main(void)
 {
-    plan(2 * (3 + 3 + 2 + 4));
+    plan(2 * (3 + 3 + 2 + 4 + STOPPED_CASES));
     stage = shared(sizeof(*stage));
     for (use_lock = 0; use_lock < 2; use_lock++) {
         diag("with %s:", use_lock ? "a lock" : "an rlock of its own");
@@ -491,6 +536,7 @@ main(void)
         notify_cases();
         full_cases();
         company_cases();
+        stopped_cases();
     }
     return done();
 }

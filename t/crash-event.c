@@ -284,13 +284,50 @@ make_cases(void)
     crash_run(&makes);
 }
 
+/*
+ * The victim is stopped, and others go on.
+ */
+
+static void
+set_beside(void)
+{
+    want(0, sysvmp_event_set(e), "a set beside it");
+    if (!within_bound(both_woken, NULL))
+        wrong("%d of %d are awake, as the victim is stopped", *woken, PEERS);
+}
+
+static void
+look_after_stop(const struct crash_end *end)
+{
+    want(0, end->answer, "the victim's answer");
+    want(0, sysvmp_event_clear(e), "clear");
+    look_at_both(1);
+}
+
+static void
+stopped_cases(void)
+{
+    static const struct crash_case sets = {"set, two wait", create, NULL,
+        let_two_wait, set, NULL, look_after_stop, STAYS};
+    static const struct crash_case clears = {"set and clear, two wait",
+        create, NULL, let_two_wait, set_and_clear, NULL, look_after_stop,
+        STAYS};
+    static const struct crash_case waits = {"wait, and two others", create,
+        NULL, NULL, wait_for_it, set_for_three, look_after_stop, STAYS};
+
+    crash_run_stopped(&sets, set_beside);
+    crash_run_stopped(&clears, set_beside);
+    crash_run_stopped(&waits, set_beside);
+}
+
 int
 main(void)
 {
-    plan(12);
+    plan(12 + 3);
     woken = shared(sizeof(*woken));
     set_cases();
     wait_cases();
     make_cases();
+    stopped_cases();
     return done();
 }

@@ -439,13 +439,51 @@ cases_of_two(void)
     crash_run_heir(&waited, NULL);
 }
 
+/*
+ * The victim is stopped, and others go on.
+ */
+
+static void
+put_beside(void)
+{
+    want(0, put(HELP, CRASH_BOUND_MS), "a put beside it");
+    peer_is_back(waiter);
+}
+
+/* Somebody else may have taken what the peer was told of. */
+static void
+look_after_stop(const struct crash_end *end)
+{
+    want(0, end->answer, "the victim's put");
+    peer_got();
+    drain_when_told();
+    want(1, got[VICTIMS], "the victim's message came");
+    atomic_store(in_vain, 0);
+    look_when_quiet();
+}
+
+static void
+stopped_cases(void)
+{
+    static const struct crash_case puts = {"put, somebody polls",
+        create_empty_told, NULL, let_peer_poll, put_one, NULL,
+        look_after_stop, STAYS};
+    static const struct crash_case closes = {"close, others poll",
+        create_with_end, NULL, let_two_poll, close_queue, NULL, look_at_end,
+        STAYS};
+
+    crash_run_stopped(&puts, put_beside);
+    crash_run_stopped(&closes, NULL);
+}
+
 int
 main(void)
 {
-    plan(7 + 7 + 3 + 2);
+    plan(7 + 7 + 3 + 2 + 2);
     put_cases();
     get_cases();
     end_cases();
     cases_of_two();
+    stopped_cases();
     return done();
 }

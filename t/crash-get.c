@@ -467,15 +467,79 @@ heir_cases(void)
     crash_run_heir(&bounded, NULL);
 }
 
+/*
+ * The victim is stopped, and others go on.
+ */
+
+/* The peer gets the one, and the victim the other. */
+static void
+put_beside(void)
+{
+    want(0, put(FIRST, CRASH_BOUND_MS), "a put beside it");
+    peer_is_back(waiter);
+    want(0, put(FIRST, CRASH_BOUND_MS), "a put for it");
+}
+
+/* The room is for the peer, whose message is then for the victim. */
+static void
+take_beside(void)
+{
+    (void)take(SYSVMP_NOWAIT);
+    peer_is_back(waiter);
+}
+
+/* Nothing came twice, and the victim has what the others have not. */
+static void
+look_after_stop(const struct crash_end *end)
+{
+    if (end->answer <= 0)
+        wrong("the victim's get: %d", end->answer);
+    else
+        got[end->answer]++;
+    peer_has_put();
+    drain();
+    want(1, got[FIRST], "the first message came");
+    want(1, got[PEERS], "the peer's message came");
+    want(limit - 1, got[FILLING], "the others came");
+    last_look();
+}
+
+static void
+stopped_cases(void)
+{
+    static const struct crash_case full = {
+        "get, bounded queue, a sender waits", create_bounded_full, NULL,
+        let_peer_put, get_at_leisure, NULL, look_after_stop, STAYS};
+    static const struct crash_case empty = {"get, empty, and another waits",
+        create_empty, NULL, NULL, get_at_leisure, put_for_two, look_at_both,
+        STAYS};
+    static const struct crash_case bounded = {
+        "get, bounded queue, empty, and another waits", create_bounded, NULL,
+        NULL, get_at_leisure, put_for_two, look_at_both, STAYS};
+    static const struct crash_case small = {
+        "get, the buffer is too small, and another waits", create_empty,
+        NULL, NULL, get_into_too_small, put_for_two, look_at_both_small,
+        STAYS};
+
+    crash_run_stopped(&full, take_beside);
+    crash_run_stopped(&empty, put_beside);
+    crash_run_stopped(&bounded, put_beside);
+    crash_run_stopped(&small, put_beside);
+    lengths[FIRST] = LONGEST;
+    crash_run_stopped(&empty, put_beside);
+    lengths[FIRST] = 0;
+}
+
 int
 main(void)
 {
-    plan(9 + 7 + 3 + 5);
+    plan(9 + 7 + 3 + 5 + 5);
     there_cases();
     empty_cases();
     large_cases();
     end_cases();
     thread_cases();
     heir_cases();
+    stopped_cases();
     return done();
 }

@@ -803,14 +803,79 @@ heir_cases(void)
     crash_run_heir(&finds, heir_looks);
 }
 
+/*
+ * The victim is stopped, and others go on.
+ */
+
+static void
+put_beside(void)
+{
+    want(0, put_one(SECOND, CRASH_BOUND_MS), "a put beside it");
+    peer_is_back(waiter);
+}
+
+static void
+put_beside_and_for_it(void)
+{
+    put_beside();
+    want(0, put_one(SECOND, CRASH_BOUND_MS), "a put for it");
+}
+
+/* Each message came, and was done by somebody; who joined knows. */
+static void
+look_at_peer_after_stop(const struct crash_end *end)
+{
+    int number = peer_end(waiter) % FILLING;
+
+    if (end->answer < 0)
+        wrong("the victim's answer: %d", end->answer);
+    if (number != FIRST && number != SECOND && number != VICTIMS)
+        wrong("the peer's get: %d", number);
+    do_all();
+    last_look_but(0);
+}
+
+/* All is done: then those who join are back. */
+static void
+join_beside(void)
+{
+    if (sysvmp_queue_join(q, SYSVMP_NOWAIT) != 0)
+        return;
+    for (int i = 0; i < JOINERS; i++)
+        peer_is_back(joiners[i]);
+}
+
+static void
+stopped_cases(void)
+{
+    static const struct crash_case puts = {"put, and another waits",
+        create_joinable_empty, NULL, let_peer_do, put_victims, NULL,
+        look_at_peer_after_stop, STAYS};
+    static const struct crash_case returned = {
+        "task_return, and another waits", create_with_one, get_first,
+        let_peer_do, give_back, NULL, look_at_peer_after_stop, STAYS};
+    static const struct crash_case waits = {"get, empty, and another waits",
+        create_joinable_empty, NULL, NULL, get_at_leisure, put_for_taker,
+        look_at_peer_after_stop, ENDS};
+    static const struct crash_case joined = {"task_done, and three join",
+        create_with_one, get_first, let_join, done_at_last, NULL,
+        look_at_joiners, STAYS};
+
+    crash_run_stopped(&puts, put_beside);
+    crash_run_stopped(&returned, put_beside);
+    crash_run_stopped(&waits, put_beside_and_for_it);
+    crash_run_stopped(&joined, join_beside);
+}
+
 int
 main(void)
 {
-    plan(6 + 8 + 4 + 2 + 8);
+    plan(6 + 8 + 4 + 2 + 8 + 4);
     take_cases();
     end_cases();
     other_cases();
     thread_cases();
     heir_cases();
+    stopped_cases();
     return done();
 }

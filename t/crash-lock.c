@@ -728,10 +728,85 @@ heir_cases(void)
     crash_run_heir(&waited, NULL);
 }
 
+/*
+ * The victim is stopped, without the lock: others take it.  A lock of semop
+ * alone does not say who has it, but there the kernel hands it on.
+ */
+
+#ifndef SYSVMP_PLAIN_LOCK
+/* It is free: what we release is for the others. */
+static void
+release_beside(void)
+{
+    want(0, acquire(CRASH_BOUND_MS), "our acquire beside it");
+    want(0, release(), "our release");
+}
+
+static void
+take_beside(void)
+{
+    release_beside();
+    peer_is_back(waiter);
+}
+
+static void
+two_take_beside(void)
+{
+    release_beside();
+    if (!within_bound(both_passed, NULL))
+        wrong("one of two waiters sleeps, as the victim is stopped");
+}
+
+static void
+look_after_stop(const struct crash_end *end)
+{
+    want(0, end->answer, "the victim's answer");
+    want(0, peer_end(waiter), "the waiter's answer");
+    last_look(died_with_it());
+}
+
+static void
+look_at_two_after_stop(const struct crash_end *end)
+{
+    want(0, end->answer, "the victim's answer");
+    look_at_two(end);
+}
+
+static void
+stopped_cases(void)
+{
+    static const struct crash_case waited = {"release, somebody waits",
+        create, take, wait_too, release, NULL, look_after_stop, STAYS};
+    static const struct crash_case two = {"release, two wait", create, take,
+        let_two_wait, release, NULL, look_at_two_after_stop, STAYS};
+    static const struct crash_case held = {"acquire, held, and another waits",
+        create_and_take, NULL, wait_too, acquire_at_leisure,
+        release_when_asleep, look_at_both, ENDS};
+    static const struct crash_case spins = {
+        "acquire, spinning, and another waits", create_and_take, spin,
+        wait_too, acquire_at_leisure, release_when_reserved, look_at_both,
+        ENDS};
+
+    crash_run_stopped(&waited, take_beside);
+    crash_run_stopped(&two, two_take_beside);
+    crash_run_stopped(&held, take_beside);
+    crash_run_stopped(&spins, take_beside);
+}
+
+enum { STOPPED_CASES = 4 };
+#else
+static void
+stopped_cases(void)
+{
+}
+
+enum { STOPPED_CASES = 0 };
+#endif
+
 int
 main(void)
 {
-    plan(2 * (CASES + 1 + 3 + 6) + OTHERS + 1);
+    plan(2 * (CASES + 1 + 3 + 6 + STOPPED_CASES) + OTHERS + 1);
     passed = shared(sizeof(*passed));
     for (use_rlock = 0; use_rlock < 2; use_rlock++) {
         diag("%s:", use_rlock ? "rlock" : "lock");
@@ -744,6 +819,7 @@ main(void)
         spinning_cases();
         thread_cases();
         heir_cases();
+        stopped_cases();
     }
     return done();
 }

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BYTES = 3, GOT = 200, OTHER = 250 };
+enum { BYTES = 3, GOT = 200, OTHER = 250, STOPPED_CASES = 4 };
 
 /* What the objects hold when the victim looks; DONE: and never will again. */
 static enum { NOTHING, SOMETHING, ALL, DONE } held;
@@ -184,6 +184,16 @@ look_at_locks(void)
     want(0, give_both(), "release");
 }
 
+static void
+destroy(void)
+{
+    sysvmp_queue_destroy(queue);
+    sysvmp_conn_destroy(reads);
+    sysvmp_conn_destroy(writes);
+    sysvmp_lock_destroy(lock);
+    sysvmp_rlock_destroy(rlock);
+}
+
 static int wanted;
 
 static void
@@ -194,11 +204,7 @@ look(const struct crash_end *end)
         want(wanted, end->answer, "the victim's call");
     look_at_messages();
     look_at_locks();
-    sysvmp_queue_destroy(queue);
-    sysvmp_conn_destroy(reads);
-    sysvmp_conn_destroy(writes);
-    sysvmp_lock_destroy(lock);
-    sysvmp_rlock_destroy(rlock);
+    destroy();
 }
 
 /* The calls. */
@@ -292,6 +298,56 @@ static const struct call {
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
 
+/*
+ * The victim is stopped while it looks: that holds up nobody.
+ */
+
+static int was_beside; /* in this round */
+
+static void
+create_anew(void)
+{
+    was_beside = 0;
+    create_held();
+}
+
+static void
+put_and_send_beside(void)
+{
+    was_beside = 1;
+    put_and_send(1);
+    peer_is_back(getter);
+    peer_is_back(receiver);
+}
+
+/* It saw the messages or did not. */
+static void
+look_after_stop(const struct crash_end *end)
+{
+    if (end->answer < 0 && end->answer != -EAGAIN && end->answer != -ENOSYS)
+        wrong("the victim's answer: %d", end->answer);
+    if (!was_beside)
+        put_and_send(1);
+    want(GOT, peer_end(getter), "the peer's get");
+    want(GOT, peer_end(receiver), "the peer's recv");
+    destroy();
+}
+
+static void
+stopped_cases(void)
+{
+    static int (*const looks[])(void) = {qsize, next_len, conn_next_len,
+        poll_shortly};
+    struct crash_case c = {"a look, others wait", create_anew, NULL,
+        let_wait, NULL, NULL, look_after_stop, STAYS};
+
+    held = NOTHING;
+    for (int i = 0; i < STOPPED_CASES; i++) {
+        c.call = looks[i];
+        crash_run_stopped(&c, put_and_send_beside);
+    }
+}
+
 int
 main(void)
 {
@@ -300,7 +356,7 @@ main(void)
     static const char *const of[] = {"nothing there", "something there",
         "full, and locked", "at the end"};
 
-    plan(4 * CALLS);
+    plan(4 * CALLS + STOPPED_CASES);
     for (held = NOTHING; held <= DONE; held++) {
         diag("%s:", of[held]);
         for (int i = 0; i < CALLS; i++) {
@@ -310,5 +366,6 @@ main(void)
             crash_run(&c);
         }
     }
+    stopped_cases();
     return done();
 }

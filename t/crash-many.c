@@ -436,12 +436,71 @@ heir_cases(void)
     crash_run_heir(&gets, heir_gets);
 }
 
+/*
+ * The victim is stopped, and others go on.
+ */
+
+static void
+put_beside(void)
+{
+    want(0, put(HELP, CRASH_BOUND_MS), "a put beside it");
+    peer_is_back(waiter);
+}
+
+/* The peer has one; the victim gets what is there. */
+static void
+put_beside_and_for_it(void)
+{
+    put_beside();
+    want(0, put(HELP, CRASH_BOUND_MS), "a put for it");
+}
+
+/* One after the other: the victim may be stopped with the list's lock. */
+static void
+put_one_for_two(void)
+{
+    victim_asleep_or_dead();
+    let_peer_get();
+    want(0, put(FIRST, SYSVMP_NOWAIT), "put");
+    if (!victim_done())
+        want(0, put(FIRST, CRASH_BOUND_MS), "put");
+}
+
+static void
+look_put_after_stop(const struct crash_end *end)
+{
+    int first = peer_got();
+
+    drain();
+    want(N, end->answer, "the victim's put_many");
+    want(BATCH + N, taken_in_order(first == BATCH ? BATCH + 1 : BATCH),
+        "what came of the batch, and one");
+    last_look();
+}
+
+static void
+stopped_cases(void)
+{
+    static const struct crash_case puts = {"put_many, somebody waits",
+        create_empty, NULL, let_peer_get, put_at_leisure, NULL,
+        look_put_after_stop, STAYS};
+    static const struct crash_case gets = {
+        "get_many, empty, and another waits", create_empty, NULL, NULL,
+        get_any, put_one_for_two, look_at_both, STAYS};
+
+    make_lengths();
+    crash_run_stopped(&puts, put_beside);
+    crash_run_stopped(&gets, put_beside_and_for_it);
+    memset(lengths, 0, sizeof(lengths));
+}
+
 int
 main(void)
 {
-    plan(6 + 5 + 2);
+    plan(6 + 5 + 2 + 2);
     put_cases();
     get_cases();
     heir_cases();
+    stopped_cases();
     return done();
 }

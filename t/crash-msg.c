@@ -357,13 +357,49 @@ heir_cases(void)
     crash_run_heir(&gets, heir_gets);
 }
 
+/*
+ * The victim is stopped, and others go on.
+ */
+
+static void
+put_beside(void)
+{
+    want(0, put(HELP, CRASH_BOUND_MS), "a put beside it");
+    peer_is_back(waiter);
+}
+
+static void
+put_beside_and_for_it(void)
+{
+    want(0, put(FIRST, CRASH_BOUND_MS), "a put beside it");
+    peer_is_back(waiter);
+    want(0, put(FIRST, CRASH_BOUND_MS), "a put for it");
+}
+
+static void
+stopped_cases(void)
+{
+    static const struct crash_case puts = {"put_msg, somebody waits",
+        create_empty, make, let_peer_get, put_at_leisure, NULL,
+        look_with_getter, STAYS};
+    static const struct crash_case gets = {
+        "get_msg of a large message, empty, and another waits", create_empty,
+        NULL, NULL, get_at_leisure, put_for_two, look_at_both, STAYS};
+
+    lengths[VICTIMS] = lengths[FIRST] = LONGEST;
+    crash_run_stopped(&puts, put_beside);
+    crash_run_stopped(&gets, put_beside_and_for_it);
+    lengths[VICTIMS] = lengths[FIRST] = 0;
+}
+
 int
 main(void)
 {
-    plan(3 + 8 + 7 + 2);
+    plan(3 + 8 + 7 + 2 + 2);
     own_cases();
     put_cases();
     get_cases();
     heir_cases();
+    stopped_cases();
     return done();
 }

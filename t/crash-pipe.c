@@ -623,15 +623,99 @@ heir_cases(void)
     crash_run_heir(&leaves, NULL);
 }
 
+/*
+ * The victim is stopped, and others go on.
+ */
+
+static int
+peer_sends_one(void)
+{
+    return send_by(writes, PEERS, SYSVMP_FOREVER) == 0 ? 0 : SAW_OTHER;
+}
+
+static void
+let_get(void)
+{
+    waiter = sleeping_peer(peer_gets);
+}
+
+static void
+let_send_one(void)
+{
+    waiter = sleeping_peer(peer_sends_one);
+}
+
+static void
+send_beside(void)
+{
+    want(0, send_by(writes, FIRST, CRASH_BOUND_MS), "a send beside it");
+    peer_is_back(waiter);
+}
+
+/* What makes room for one. */
+static void
+receive_beside(void)
+{
+    if (receive(SYSVMP_NOWAIT) <= 0)
+        wrong("nothing is there");
+    peer_is_back(waiter);
+}
+
+/* The peer has one of both, we the other. */
+static void
+look_sent_after_stop(const struct crash_end *end)
+{
+    int seen = peer_end(waiter), rest;
+
+    want(0, end->answer, "the victim's send");
+    rest = receive(SYSVMP_NOWAIT);
+    while (rest > 0 && rest != VICTIMS && seen != VICTIMS)
+        rest = receive(SYSVMP_NOWAIT);
+    want(1, (seen == VICTIMS) + (rest == VICTIMS),
+        "the victim's message came");
+    destroy();
+}
+
+static void
+look_received_after_stop(const struct crash_end *end)
+{
+    int number, peers = end->answer == PEERS;
+
+    if (end->answer <= 0)
+        wrong("the victim's recv: %d", end->answer);
+    want(0, peer_end(waiter), "the peer's send");
+    while ((number = receive(SYSVMP_NOWAIT)) > 0)
+        peers += number == PEERS;
+    want(1, peers, "the peer's message came");
+    destroy();
+}
+
+static void
+stopped_cases(void)
+{
+    static const struct crash_case sends = {"send, somebody waits", create,
+        NULL, let_get, send_one, NULL, look_sent_after_stop, STAYS};
+    static const struct crash_case receives = {"recv, a sender waits",
+        create_full, NULL, let_send_one, receive_at_leisure, NULL,
+        look_received_after_stop, STAYS};
+    static const struct crash_case polls = {"poll, and another waits",
+        create, NULL, NULL, poll, send_for_two, look_polled, STAYS};
+
+    crash_run_stopped(&sends, send_beside);
+    crash_run_stopped(&receives, receive_beside);
+    crash_run_stopped(&polls, send_beside);
+}
+
 int
 main(void)
 {
-    plan(8 + 3 + 4);
+    plan(8 + 3 + 4 + 3);
     at_home = shared(sizeof(*at_home));
     send_cases();
     receive_cases();
     close_cases();
     thread_cases();
     heir_cases();
+    stopped_cases();
     return done();
 }

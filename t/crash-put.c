@@ -466,10 +466,66 @@ heir_cases(void)
     crash_run_heir(&close, NULL);
 }
 
+/*
+ * The victim is stopped, and others go on.
+ */
+
+/* What is put now is for the peer. */
+static void
+put_beside(void)
+{
+    want(0, put(HELP, CRASH_BOUND_MS), "a put beside it");
+    peer_is_back(waiter);
+}
+
+/* There is room for the peer, and then for the victim. */
+static void
+make_room_beside(void)
+{
+    (void)take(SYSVMP_NOWAIT);
+    peer_is_back(waiter);
+    (void)take(SYSVMP_NOWAIT);
+}
+
+/* Where nobody may put any more, nobody waits. */
+static void
+look_for_end_beside(void)
+{
+    if (get(SYSVMP_NOWAIT) != -EPIPE)
+        return;
+    peer_is_back(waiter);
+    peer_is_back(second);
+}
+
+static void
+stopped_cases(void)
+{
+    static const struct crash_case waited = {"put, somebody waits",
+        create_empty, NULL, let_peer_get, put_at_leisure, NULL,
+        look_with_getter, STAYS};
+    static const struct crash_case bounded = {
+        "put, bounded queue, somebody waits", create_bounded, NULL,
+        let_peer_get, put_at_leisure, NULL, look_with_getter, STAYS};
+    static const struct crash_case full = {"put, bounded queue, full",
+        create_bounded_full, NULL, NULL, put_at_leisure, make_room_for_two,
+        look_at_both, STAYS};
+    static const struct crash_case close = {"close, others wait",
+        create_with_end, NULL, let_two_get, close_queue, NULL, look_at_end,
+        STAYS};
+
+    crash_run_stopped(&waited, put_beside);
+    crash_run_stopped(&bounded, put_beside);
+    crash_run_stopped(&full, make_room_beside);
+    crash_run_stopped(&close, look_for_end_beside);
+    lengths[VICTIMS] = LONGEST;
+    crash_run_stopped(&waited, put_beside);
+    lengths[VICTIMS] = 0;
+}
+
 int
 main(void)
 {
-    plan(11 + 6 + 3 + 6);
+    plan(11 + 6 + 3 + 6 + 5);
     room_cases();
     full_cases();
     large_cases();
@@ -477,5 +533,6 @@ main(void)
     close_cases();
     thread_cases();
     heir_cases();
+    stopped_cases();
     return done();
 }

@@ -445,10 +445,60 @@ end_cases(void)
     crash_run(&makes);
 }
 
+/*
+ * The victim is stopped, and others go on.
+ */
+
+/* What is released now is for the peers.  With SYSVMP_PERMITS the victim has
+ * them all, and its release is a single step of the kernel's. */
+static void
+release_beside(void)
+{
+    if (flags)
+        return;
+    want(0, release_two(), "a release beside it");
+    if (!within_bound(all_awake, NULL))
+        wrong("%d of %d are awake, as the victim is stopped", *awake,
+            waiters);
+}
+
+/* One was released for each of the two, and here is one more. */
+static void
+release_one_beside(void)
+{
+    if (!flags)
+        want(0, sysvmp_semaphore_release(s, 1), "a release beside it");
+    if (!within_bound(all_awake, NULL))
+        wrong("the peer sleeps, as the victim is stopped");
+}
+
+static void
+look_after_stop(const struct crash_end *end)
+{
+    want(0, end->answer, "the victim's answer");
+    if (!within_bound(all_awake, NULL))
+        wrong("%d of %d are awake", *awake, waiters);
+    last_look(waiters + sysvmp_semaphore_value(s));
+}
+
+static void
+stopped_cases(void)
+{
+    static const struct crash_case releases = {"release, two wait",
+        create_for_victim, have_two, let_two_wait, release_two, NULL,
+        look_after_stop, STAYS};
+    static const struct crash_case acquires = {"acquire, and another waits",
+        create_taken, NULL, NULL, acquire, release_when_asleep,
+        look_after_stop, ENDS};
+
+    crash_run_stopped(&releases, release_beside);
+    crash_run_stopped(&acquires, release_one_beside);
+}
+
 int
 main(void)
 {
-    plan(22);
+    plan(22 + 4);
     awake = shared(sizeof(*awake));
     may_end = shared(sizeof(*may_end));
     for (int permits = 0; permits < 2; permits++) {
@@ -457,6 +507,7 @@ main(void)
         acquire_cases();
         release_cases();
         end_cases();
+        stopped_cases();
     }
     return done();
 }

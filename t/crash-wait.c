@@ -571,15 +571,112 @@ heir_cases(void)
     crash_run_heir(&sets, NULL);
 }
 
+/*
+ * The victim is stopped, and others go on.
+ */
+
+static void
+put_beside(void)
+{
+    want(0, put_number(OURS), "a put beside it");
+    peer_is_back(watcher);
+}
+
+static void
+send_beside(void)
+{
+    want(0, send_number(OURS), "a send beside it");
+    peer_is_back(watcher);
+}
+
+static void
+set_beside(void)
+{
+    want(0, sysvmp_event_set(e), "a set beside it");
+    peer_is_back(watcher);
+}
+
+/* Nobody holds the end any more: that is to be seen. */
+static void
+look_for_end_beside(void)
+{
+    if (receive() == SAW_END)
+        peer_is_back(watcher);
+}
+
+/* Ours or the victim's. */
+static void
+look_after_stop(const struct crash_end *end)
+{
+    int seen = peer_end(watcher);
+
+    want(0, end->answer, "the victim's answer");
+    if (seen != VICTIMS && seen != OURS)
+        wrong("the watcher saw %d", seen);
+    destroy();
+}
+
+/* We may send as well. */
+static void
+let_all_watch_pipe(void)
+{
+    watcher = sleeping_peer(watch_beside);
+}
+
+static int
+watch_queue_beside(void)
+{
+    return watch_some(2);
+}
+
+static void
+let_all_watch_queue(void)
+{
+    watcher = sleeping_peer(watch_queue_beside);
+}
+
+/* Two have been put: the peer takes one of them, or another one. */
+static void
+put_beside_taker(void)
+{
+    want(0, put_number(OURS), "a put beside it");
+    peer_is_back(watcher);
+    want(0, put_number(OURS), "a put for it");
+}
+
+static void
+stopped_cases(void)
+{
+    static const struct crash_case puts = {"put, somebody waits for any",
+        create, NULL, let_all_watch_queue, put_one, NULL, look_after_stop,
+        STAYS};
+    static const struct crash_case sends = {"send, somebody waits for any",
+        create, NULL, let_all_watch_pipe, send_one, NULL, look_after_stop,
+        STAYS};
+    static const struct crash_case sets = {"set, somebody waits for any",
+        create, NULL, let_watch_event, set, NULL, look_set, STAYS};
+    static const struct crash_case closes = {"close, somebody waits for any",
+        create, NULL, let_watch_pipe, close_pipe, NULL, look_ended, STAYS};
+    static const struct crash_case gets = {"get, somebody waits for any",
+        create, NULL, NULL, get_one, put_two, look_taken, STAYS};
+
+    crash_run_stopped(&puts, put_beside);
+    crash_run_stopped(&sends, send_beside);
+    crash_run_stopped(&sets, set_beside);
+    crash_run_stopped(&closes, look_for_end_beside);
+    crash_run_stopped(&gets, put_beside_taker);
+}
+
 int
 main(void)
 {
-    plan(20);
+    plan(20 + 5);
     send_cases();
     end_cases();
     event_cases();
     wait_cases();
     take_cases();
     heir_cases();
+    stopped_cases();
     return done();
 }

@@ -4,9 +4,13 @@
  */
 #include <config.h>
 
-#include "crash.h"
+#include "internal.h"
 
-#include "sysvmp.h"
+#include "arena.h"
+#include "block.h"
+#include "crash.h"
+#include "object.h"
+#include "sysv.h"
 #include "testing.h"
 
 #include <errno.h>
@@ -30,6 +34,7 @@ enum {
     LOOP_ROUNDS = 25,  /* beside a thread that is busy; sampled or not */
     LOOP_ROUNDS_ALL = 2000,
     LOOP_POINTS = 400, /* a victim that was off the CPU counts many more */
+    STOP_ROUNDS = 6,   /* points of a stop run in its quick form */
     WHERE = 48
 };
 
@@ -45,6 +50,7 @@ struct meeting {
     _Atomic int steps;  /* how often it went round, */
     _Atomic int over;   /* and shall it end? */
     _Atomic int armed;  /* the heir: 1 shall be, 2 is */
+    _Atomic uint64_t owner; /* the victim's owner id */
     /* Crash points where they were killed. */
     char victim_at[WHERE], heir_at[WHERE];
 };
@@ -63,12 +69,17 @@ static long heir_point; /* 0: it is not killed */
 static pid_t heir_pid;
 static int heir_code;
 
-/* The last that a process does at its crash point is to kill itself: this is
- * how it can be known afterwards where that was. */
+/* A stop run. */
+static int stopping;
+static void (*meanwhile_stopped)(void);
+static enum { RUNS, STOPPED, GOES_ON } stop;
+
+/* The last that a process does at its crash point is to kill or to stop
+ * itself: this is how it can be known afterwards where that was. */
 int
 kill(pid_t pid, int sig)
 {
-    if (killed_at && sig == SIGKILL && pid == getpid())
+    if (killed_at && (sig == SIGKILL || sig == SIGSTOP) && pid == getpid())
         snprintf(killed_at, WHERE, "%s", testing_where());
     return (int)syscall(SYS_kill, pid, sig);
 }
@@ -85,8 +96,8 @@ wrong(const char *text, ...)
     if (round_number == 0)
         diag("no kill: %s", line);
     else if (heir_point == 0)
-        diag("killed at point %ld, %s: %s", round_number, meeting->victim_at,
-            line);
+        diag("%s at point %ld, %s: %s", stopping ? "stopped" : "killed",
+            round_number, meeting->victim_at, line);
     else
         diag("killed at point %ld, %s, the heir at its %ld, %s: %s",
             round_number, meeting->victim_at, heir_point, meeting->heir_at,
@@ -218,10 +229,76 @@ peer_end(pid_t pid)
     return PEER_HANGS;
 }
 
+/*
+ * A victim that is stopped.
+ */
+
+static void
+go_on(void)
+{
+    stop = GOES_ON;
+    kill(victim, SIGCONT);
+}
+
+/* Does this object have a lock that the victim holds? */
+static int
+holds_lock_of(struct object *object)
+{
+    uint64_t owner = atomic_load(&meeting->owner);
+
+    switch (shm_load(&object->kind)) {
+    case OBJECT_LOCK:
+    case OBJECT_RLOCK:
+        return shm_load(&object->lock.owner) == owner;
+    default:
+        return object_has_list(object) &&
+            shm_load(&object->channel.list.lock.owner) == owner;
+    }
+}
+
+/* Must others wait for it, as it has a lock that they need? */
+static int
+holds_a_lock(void)
+{
+    struct arena *arena = arena_current;
+    uint32_t high = shm_load(&arena->head->objects_high);
+
+    if (word_owner(&arena->heap_lock) == atomic_load(&meeting->owner) ||
+        sysv_sem_value(arena->home, BLOCK_LOCK) == 0)
+        return 1;
+    for (uint32_t i = 0; i < high; i++) {
+        struct object *object = object_live(arena, i);
+
+        if (object && holds_lock_of(object))
+            return 1;
+    }
+    return 0;
+}
+
+/* It stays stopped, unless it has a lock: then it goes on at once. */
+static int
+victim_stopped(void)
+{
+    if (!stopping || stop == GOES_ON || state_of(victim) != 'T')
+        return 0;
+    stop = STOPPED;
+    if (holds_a_lock())
+        go_on();
+    return stop == STOPPED;
+}
+
+void
+peer_is_back(pid_t pid)
+{
+    if (!peer_ended(pid))
+        wrong("a peer sleeps, as the victim is stopped");
+}
+
 int
 victim_done(void)
 {
-    return atomic_load(&meeting->acknowledged) || is_dead(&victim);
+    return atomic_load(&meeting->acknowledged) || is_dead(&victim) ||
+        victim_stopped();
 }
 
 /* In its call; before it naps until it may go on, as after it. */
@@ -393,6 +470,8 @@ run_victim(void *arg)
     if (beside && beside_loops)
         until(&meeting->steps, 1);
     killed_at = meeting->victim_at;
+    testing_stops = stopping;
+    atomic_store(&meeting->owner, own_load(&self.me));
     testing_crash_at(round_number);
     atomic_store(&meeting->calls, 1);
     meeting->answer = c->call();
@@ -413,7 +492,26 @@ answered_or_dead(void *arg)
 {
     const struct crash_case *c = arg;
 
-    return c->then == STAYS ? victim_done() : is_dead(&victim);
+    return (c->then == STAYS && atomic_load(&meeting->acknowledged)) ||
+        is_dead(&victim);
+}
+
+static int
+stopped_or_over(void *arg)
+{
+    return victim_stopped() || answered_or_dead(arg);
+}
+
+/* While the victim is stopped others make their calls; then it goes on. */
+static void
+play_stop(const struct crash_case *c)
+{
+    if (!within_bound(stopped_or_over, (void *)(uintptr_t)c))
+        wrong("the victim does not come to its point");
+    if (stop == STOPPED && meanwhile_stopped)
+        meanwhile_stopped();
+    if (stop == STOPPED)
+        go_on();
 }
 
 /* Its exit code, or PEER_HANGS: then it is dead. */
@@ -439,6 +537,7 @@ begin_meeting(void)
     strcpy(meeting->victim_at, "-");
     strcpy(meeting->heir_at, "-");
     heir_code = 0;
+    stop = RUNS;
 }
 
 /* One round; was the victim killed? */
@@ -457,6 +556,8 @@ play(const struct crash_case *c)
     atomic_store(&meeting->go, 1);
     if (c->during)
         c->during();
+    if (stopping)
+        play_stop(c);
     if (!within_bound(answered_or_dead, (void *)(uintptr_t)c)) {
         wrong("the victim hangs");
         kill(victim, SIGKILL);
@@ -618,4 +719,34 @@ crash_run_heir(const struct crash_case *c, int (*fn)(void))
     heir_point = 0;
     ok(meeting->faults == 0,
         "%s: killed at its points, then the heir: %d pairs", c->name, pairs);
+}
+
+/* From one point to a later one until it is not stopped any more. */
+static void
+stop_at_some(const struct crash_case *c, long points)
+{
+    static unsigned seed;
+    long step = all_of_them() ? 1 : 1 + points / STOP_ROUNDS;
+
+    if (seed == 0)
+        seed = first_seed();
+    round_number = step > 1 ? (long)chance(&seed, (unsigned)step) + 1 - step
+                            : 0;
+    stopping = 1;
+    do {
+        round_number += step;
+        (void)play(c);
+    } while (stop != RUNS && !meeting->faults && round_number < POINTS_MAX);
+    stopping = 0;
+    if (round_number >= POINTS_MAX)
+        wrong("it does not end");
+}
+
+void
+crash_run_stopped(const struct crash_case *c, void (*fn)(void))
+{
+    meanwhile_stopped = fn;
+    stop_at_some(c, count(c));
+    ok(meeting->faults == 0,
+        "%s: stopped at its points, and nobody sleeps for that", c->name);
 }

@@ -20,6 +20,14 @@
  *
  * The first round goes without a kill, and counts.
  *
+ * In a stop run the victim is stopped at its n-th point (SIGSTOP) instead.
+ * While it is stopped, the case's function for that makes a later call, whole
+ * and from a healthy process, and looks whether the peers come back for it.
+ * Only one thing excuses the victim: it has a lock of a list, of the heap, of
+ * the arena or of the program, so that others must wait.  In such a round the
+ * victim goes on at once.  Then comes SIGCONT, the victim's call returns, and
+ * look() sees the same as after a round without a kill.
+ *
  * The victim may have a thread beside that which makes the call; and there may
  * be an heir, the first to find what the victim has left, which is killed at
  * its 1st, 2nd, 3rd point and some later ones, so that others have to do for
@@ -70,6 +78,12 @@ void crash_run_beside_loop(const struct crash_case *crash_case,
 /* With an heir: it makes fn() after the victim's end and before look(); or, if
  * fn is NULL, it is the case's sleeping_heir(). */
 void crash_run_heir(const struct crash_case *crash_case, int (*fn)(void));
+/* The stop run; one line of TAP.  meanwhile_stopped() is called while the
+ * victim is stopped.  It must leave what the victim itself waits for, and it
+ * must not reap a peer: peer_is_back().  NULL: the peers are only looked at
+ * after SIGCONT.  In the quick form a sample of the points is played. */
+void crash_run_stopped(const struct crash_case *crash_case,
+    void (*meanwhile_stopped)(void));
 
 /* What follows is for the functions of a case. */
 
@@ -92,12 +106,16 @@ int heir_end(void);
 int peer_end(pid_t pid);
 /* Has it ended within the bound?  It is not reaped. */
 int peer_ended(pid_t pid);
+/* In a stop run: it must have ended, or end within the bound, although the
+ * victim is stopped. */
+void peer_is_back(pid_t pid);
 /* Waits until it is so: 0 if that takes longer than the bound. */
 int within_bound(int (*state)(void *), void *arg);
-/* Waits until the victim is dead, or sleeps, or its call has returned. */
+/* Waits until the victim is dead or stopped, or sleeps, or its call has
+ * returned. */
 void victim_asleep_or_dead(void);
 int victim_is_asleep_or_dead(void);
-/* Dead, or its call has returned. */
+/* Dead or stopped, or its call has returned. */
 int victim_done(void);
 /* To be done right after the victim's end, and at the end of each round, when
  * all but the tester are gone; NULL: nothing. */
