@@ -270,13 +270,14 @@ stopped_or_answered(void *arg)
             info.si_pid == *pid);
 }
 
-/* While it is stopped: a lack is not the end. */
+/* While it is stopped: what could not be seen is not told as a lack, and a lack
+ * is not the end. */
 static void
 look_while_stopped(void)
 {
     int length = (int)sysvmp_queue_next_len(q);
 
-    want(length == 1 || length == -EAGAIN, "next_len", length);
+    want(length == 1 || length == -ETIMEDOUT, "next_len", length);
     let_wait(&now->timed_wait, wait_shortly);
     let_wait(&now->timed_get, get_shortly);
     want(comes_back(&now->timed_wait), "a wait with a timeout hangs", 0);

@@ -838,7 +838,7 @@ static int
 is_code(int code)
 {
     return code == -EACCES || code == -ENOSPC || code == -ENOMEM ||
-        code == -EIDRM || code == -EBADF;
+        code == -EIDRM || code == -EBADF || code == -ENOSYS;
 }
 
 /* The waker's calls work again; or, where they never will, it dies, and what
@@ -871,10 +871,23 @@ look_refused(const struct wake_case *w, int state, pid_t *waker)
         wrong(w, "the peer sleeps, though a healthy process has done it");
 }
 
+/* A message that the kernel's queue has accepted can't be taken out again when
+ * every later call fails: it is in, and the next one who puts wakes the
+ * peer. */
+static int
+is_accepted(const struct wake_case *w)
+{
+    return now->failure == FOR_GOOD && now->n > 1 &&
+        ((w->wake == put && w->create == create_plain) ||
+            (w->wake == send_one && w->create == create_pipe));
+}
+
 static void
 look_done(const struct wake_case *w, pid_t *waker)
 {
     settle(w, waker);
+    if (is_accepted(w) && !atomic_load(&now->back) && w->again() < 0)
+        wrong(w, "a healthy process can't do it");
     if (!comes(&now->back, 1))
         wrong(w, "it was done, and the peer sleeps");
 }
