@@ -17,7 +17,9 @@
  *             direction, or older than this process's sysvmp_leave()
  *   -EIDRM    the kernel's object was removed under us: by ipcrm(1), or by
  *             systemd's RemoveIPC=yes at log-out
- *   -EACCES   no permission: objects are for the user who created them
+ *   -EACCES   no permission: objects are for the user who created them, and
+ *             all that a program has are one user's, so a process that has
+ *             changed its effective user makes no more of them
  *   -ENOSPC   this process has no seat (1,050 processes use one program's
  *             objects at most), or a table of the system is full
  *   -ENOMEM   no memory
