@@ -84,6 +84,7 @@ leave(bool at_end)
 
     if (arena == NULL || arena->left || arena_me(arena) == 0)
         return 0;
+    handle_pay_owed();
     if (!at_end)
         handle_give_up_all(arena); /* while we may still take a list's lock */
     others_out();
@@ -115,6 +116,7 @@ int
 enter(struct arena **arena)
 {
     fork_handlers();
+    handle_pay_owed();
     return arena_ensure(arena);
 }
 
