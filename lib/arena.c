@@ -33,8 +33,8 @@
 struct arena *arena_current;
 
 /* A random key that is not IPC_PRIVATE. */
-static key_t
-random_key(void)
+key_t
+arena_new_key(void)
 {
     key_t key = 0;
 
@@ -69,13 +69,27 @@ publish(struct arena *arena, pid_t janitor)
     shm_store(&arena->head->magic, ARENA_MAGIC);
 }
 
+/*
+ * Before the segment was there, somebody in another pid namespace, where our
+ * pid is nobody's, may have taken our listing off for that of a dead one.
+ * From now on it is there, and he puts it back (inspect_take_off()).
+ */
+static void
+stay_listed(const struct arena *arena)
+{
+    if (!directory_has(arena->user, arena->key, getpid()))
+        (void) directory_enter(arena->user, arena->key, getpid());
+}
+
 static int
 build(struct arena *arena, pid_t janitor)
 {
     int error = segment_create(arena);
 
-    if (error == 0)
+    if (error == 0) {
+        stay_listed(arena);
         error = cradle_create(arena);
+    }
     if (error == 0)
         error = block_create(arena, 0);
     if (error < 0)
@@ -92,11 +106,11 @@ static void
 unmake(struct arena *arena)
 {
     if (arena->head != NULL) {
-        arena_remove(arena);
+        (void) arena_remove(arena); /* what stays is still listed */
         sysv_shm_detach(arena->head);
         arena->head = NULL;
-    } else {
-        directory_leave(arena->key);
+    } else if (arena->segment < 0) {
+        directory_leave(arena->user, arena->key);
     }
     no_member();
 }
@@ -111,9 +125,10 @@ make_under_key(struct arena *arena, key_t key)
     struct janitor janitor;
     int error;
 
-    *arena = (struct arena){ .key = key, .segment = -1, .home = -1 };
+    *arena = (struct arena){ .key = key, .segment = -1, .home = -1,
+        .user = sysv_user() };
     janitor_start(&janitor, key);
-    if (directory_enter(key) < 0)
+    if (directory_enter(arena->user, key, getpid()) < 0)
         hooks_log(SYSVMP_LOG_WARNING,
             "this program is not listed in the directory of its user's: if "
             "its janitor is killed with it, what it leaves stays");
@@ -133,7 +148,7 @@ make(struct arena *arena)
     no_member();
     inspect_sweep();
     do
-        error = make_under_key(arena, random_key());
+        error = make_under_key(arena, arena_new_key());
     while (error == -EEXIST);
     return error;
 }
@@ -197,45 +212,47 @@ arena_unlock(struct arena *arena)
     (void) sysv_semop(arena->home, &give, 1);
 }
 
-key_t
-arena_new_key(struct arena *arena)
-{
-    int64_t now = (int64_t) time(NULL);
-
-    if (now < shm_load(&arena->head->since))
-        shm_store(&arena->head->since, now);
-    return random_key();
-}
-
 struct sysv_identity
 arena_own(const struct arena *arena, int id, key_t key)
 {
     return (struct sysv_identity){ .id = id, .key = key,
-        .since = shm_load(&arena->head->since) };
+        .segment = arena->segment };
 }
 
 /*
  * The listing goes last, so that a kill between the two leaves what the next
  * program finds, and the janitor takes off.
  */
-void
+bool
 arena_remove_segment(const struct arena *arena)
 {
     struct sysv_identity segment =
         arena_own(arena, arena->segment, arena->key);
 
-    (void) sysv_shm_remove(&segment);
-    directory_leave(arena->key);
+    if (!sysv_shm_remove(&segment))
+        return false;
+    directory_leave(arena->user, arena->key);
+    return true;
 }
 
-/* The record of what there is goes last. */
-void
+static bool
+remove_blocks(struct arena *arena)
+{
+    bool gone = true;
+
+    for (uint32_t i = arena->head->blocks.count; i-- > 1;)
+        gone &= block_remove(arena, i);
+    return gone;
+}
+
+/* The record of what there is goes last, and only if all of that is gone. */
+bool
 arena_remove(struct arena *arena)
 {
-    object_remove_all(arena);
-    for (uint32_t i = arena->head->blocks.count; i-- > 1;)
-        block_remove(arena, i);
-    cradle_remove(arena);
-    block_remove(arena, 0); /* with it the lock, and the janitor's sleep */
-    arena_remove_segment(arena);
+    bool gone = object_remove_all(arena);
+
+    gone &= remove_blocks(arena);
+    gone &= cradle_remove(arena);
+    /* With the home block go the lock, and the janitor's sleep. */
+    return gone && block_remove(arena, 0) && arena_remove_segment(arena);
 }

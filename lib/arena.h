@@ -18,7 +18,7 @@
 #include "word.h"
 
 #define ARENA_MAGIC   UINT64_C(0x706d767379730a01)
-#define ARENA_VERSION 1u
+#define ARENA_VERSION 2u
 
 /* A table in the segment.  Written before the arena has a second member. */
 struct arena_table {
@@ -76,9 +76,6 @@ struct arena_head {
     uint32_t version;       /* these before that, once */
     int32_t creator;
     int64_t created; /* seconds since 1970, for display */
-    /* The same, and earlier where the clock was set back: no id of ours was
-     * made before that. */
-    _Atomic int64_t since;
     uint64_t size;
     int32_t janitor; /* its pid, or 0: there is none */
     _Atomic int32_t cradle_id; /* -1: not yet; looked for by its key then */
@@ -119,6 +116,7 @@ struct arena {
     struct arena_head *head;
     key_t key;       /* of the segment, and in the directory */
     int segment;     /* its id, or -1 */
+    uid_t user;      /* in whose directory it is listed; who made it all */
     struct arena *previous; /* one that was left; handles may refer to it */
     int home;        /* id of the first block, which has the arena lock */
     void *cradle;    /* where it is, or was, attached around a fork */
@@ -138,13 +136,18 @@ int arena_lock(struct arena *arena);
 /* For what can be left to a later time: true, if it could be had soon. */
 bool arena_lock_soon(struct arena *arena);
 void arena_unlock(struct arena *arena);
-/* Removes everything from the kernel; the caller is the last member, or looks
- * from outside and has seen that there is none, and sound tables. */
-void arena_remove(struct arena *arena);
+/*
+ * Removes everything from the kernel; the caller is the last member, or looks
+ * from outside and has seen that there is none, and sound tables.  false: the
+ * kernel refused to remove something.  Then what tells of it is there as well
+ * (its entry, the home block, the segment, the listing), and whoever calls
+ * this again goes on from there.
+ */
+bool arena_remove(struct arena *arena);
 /* The segment and its listing. */
-void arena_remove_segment(const struct arena *arena);
-/* A key for what is about to be made for this arena. */
-key_t arena_new_key(struct arena *arena);
+bool arena_remove_segment(const struct arena *arena);
+/* A key for what is about to be made. */
+key_t arena_new_key(void);
 /* What was made for this arena under that key, for its removal. */
 struct sysv_identity arena_own(const struct arena *arena, int id, key_t key);
 /* What a call answers that found no `me`. */

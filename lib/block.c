@@ -48,7 +48,7 @@ block_create(struct arena *arena, uint32_t i)
     int id, error;
 
     do {
-        key_t key = arena_new_key(arena);
+        key_t key = arena_new_key();
 
         if (i >= shm_load(&arena->head->blocks_high))
             shm_store(&arena->head->blocks_high, i + 1);
@@ -62,8 +62,8 @@ block_create(struct arena *arena, uint32_t i)
     }
     error = sysv_semop(id, &unlocked, 1);
     if (error < 0) {
-        block_remove(arena, i);
-        shm_store(&block->state, BLOCK_EMPTY);
+        if (block_remove(arena, i))
+            shm_store(&block->state, BLOCK_EMPTY);
         return error;
     }
     shm_store(&block->semaphores, id);
@@ -72,7 +72,7 @@ block_create(struct arena *arena, uint32_t i)
     return 0;
 }
 
-void
+bool
 block_remove(struct arena *arena, uint32_t i)
 {
     struct block *block = block_at(arena, i);
@@ -82,13 +82,27 @@ block_remove(struct arena *arena, uint32_t i)
     struct sysv_identity set;
 
     if (state == BLOCK_EMPTY)
-        return;
+        return true;
     if (state == BLOCK_INTENT)
         id = sysv_sem_open(key);
+    if (id < 0)
+        return id == -ENOENT;
     set = arena_own(arena, id, key);
     /* For block 0 this ends the arena lock: nothing is written after it. */
-    if (id >= 0)
-        sysv_sem_remove(&set);
+    return sysv_sem_remove(&set);
+}
+
+/* The maker of block i died before it was complete: what there is of it goes.
+ * It stays where the kernel refuses that, and so does its entry. */
+static int
+clear_intent(struct arena *arena, uint32_t i)
+{
+    if (!block_remove(arena, i))
+        return error_detail(-EACCES,
+            "the kernel refuses to remove a semaphore set that a process "
+            "died over; this program can have no more of them");
+    shm_store(&block_at(arena, i)->state, BLOCK_EMPTY);
+    return 0;
 }
 
 /* The first of n free slots in a row, or -1. */
@@ -108,18 +122,14 @@ block_find(struct arena *arena, int n, uint32_t *i, int *slot)
 {
     for (*i = 0; *i < arena->head->blocks.count; ++*i) {
         struct block *block = block_at(arena, *i);
+        int error = 0;
 
-        if (shm_load(&block->state) == BLOCK_INTENT) {
-            /* Its maker died: what there is goes, and it is made anew. */
-            block_remove(arena, *i);
-            shm_store(&block->state, BLOCK_EMPTY);
-        }
-        if (shm_load(&block->state) == BLOCK_EMPTY) {
-            int error = block_create(arena, *i);
-
-            if (error < 0)
-                return error;
-        }
+        if (shm_load(&block->state) == BLOCK_INTENT)
+            error = clear_intent(arena, *i);
+        if (error == 0 && shm_load(&block->state) == BLOCK_EMPTY)
+            error = block_create(arena, *i);
+        if (error < 0)
+            return error;
         *slot = find_run(shm_load(&block->slots), n);
         if (*slot >= 0)
             return 0;

@@ -45,7 +45,8 @@ struct block {
 
 /* Makes block i.  -ENOSPC, -ENOMEM, -EACCES, -ENOSYS. */
 int block_create(struct arena *arena, uint32_t i);
-void block_remove(struct arena *arena, uint32_t i);
+/* As sysv_sem_remove(). */
+bool block_remove(struct arena *arena, uint32_t i);
 int block_semaphores(const struct arena *arena, uint32_t i);
 /* The same, for who looks from outside: -EIDRM unless the kernel has that id
  * under the key that is noted. */

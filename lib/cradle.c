@@ -22,7 +22,7 @@ cradle_create(struct arena *arena)
 
     shm_store(&arena->head->cradle_id, -1);
     do {
-        key_t key = arena_new_key(arena);
+        key_t key = arena_new_key();
 
         shm_store(&arena->head->cradle_key, key);
         id = sysv_shm_create(key, 1);
@@ -43,18 +43,17 @@ cradle_attach(struct arena *arena)
     return error;
 }
 
-void
+bool
 cradle_remove(const struct arena *arena)
 {
     struct sysv_identity cradle = arena_own(arena,
         shm_load(&arena->head->cradle_id), shm_load(&arena->head->cradle_key));
 
     if (cradle.key == IPC_PRIVATE)
-        return; /* it was never begun */
+        return true; /* it was never begun */
     if (cradle.id < 0)
         cradle.id = sysv_shm_open(cradle.key);
-    if (cradle.id >= 0)
-        (void) sysv_shm_remove(&cradle);
+    return cradle.id < 0 ? cradle.id == -ENOENT : sysv_shm_remove(&cradle);
 }
 
 void

@@ -12,7 +12,8 @@
 #include "arena.h"
 
 int cradle_create(struct arena *arena);
-void cradle_remove(const struct arena *arena);
+/* As sysv_shm_remove(). */
+bool cradle_remove(const struct arena *arena);
 int cradle_attach(struct arena *arena);
 void cradle_detach(struct arena *arena);
 /*

@@ -4,18 +4,20 @@
  *
  * It is shared by programs that know nothing of each other and may be killed
  * at any step, so there is no lock: a slot is one word, which changes by
- * compare-and-swap.  It is removed when it is empty.  Who enters looks
- * afterwards whether it is still the one that is found; who removes looks
- * afterwards whether somebody had entered, and lists him in the next.  So a
- * kill between two steps loses at most a listing, which matters only if that
- * program's janitor is killed as well.
+ * compare-and-swap.  It is removed when it is empty, in this order: who
+ * removes it closes it for good, then looks whether it is empty still; who
+ * enters puts his word into it, then looks whether it is closed, and if so
+ * takes the word back and goes to the next one.  One of the two sees the
+ * other, so nobody who has entered loses his listing.  Who takes the last word
+ * off one that was closed removes it; a kill in between leaves that to the
+ * next who looks.
  *
  * All bytes zero is an empty directory.  Where another user was first to use
- * our key, the next one is tried.
+ * our key, the next one is tried.  A process that is not that user, but may
+ * use what is his (root), looks into his directory and removes it, but makes
+ * none: it would be its own.
  */
 #include "internal.h"
-
-#include <unistd.h>
 
 #include "directory.h"
 #include "error.h"
@@ -24,13 +26,13 @@
 
 #define SLOTS      1023
 #define CANDIDATES 8
-#define ATTEMPTS   16
 #define LOOK_NS    20000 /* between looks, doubled each time, up to */
 #define LOOK_MAX   100000000
 
 /* In each slot: key and creator, or 0. */
 struct slots {
     _Atomic uint64_t word[SLOTS];
+    _Atomic uint64_t closed; /* 1: nobody enters any more; never 0 again */
 };
 
 struct directory {
@@ -38,10 +40,17 @@ struct directory {
     struct sysv_identity identity;
 };
 
+/* What is looked for. */
+struct entry {
+    key_t key;
+    pid_t creator;
+    bool found;
+};
+
 static key_t
-candidate(int i)
+candidate(uid_t user, int i)
 {
-    return (key_t) (0x53565000u + (uint32_t) geteuid() * 0x9e3779b1u +
+    return (key_t) (0x53565000u + (uint32_t) user * 0x9e3779b1u +
         (uint32_t) i * 0x10001u) | 1;
 }
 
@@ -57,20 +66,20 @@ key_of(uint64_t word)
     return (key_t) (word >> 32);
 }
 
-/* Ours alone, and a directory by its size? */
+/* That user's alone, and a directory by its size? */
 static bool
-usable(int id)
+usable(int id, uid_t user)
 {
     struct sysv_segment_state state;
 
-    return sysv_shm_state(id, &state) == 0 &&
+    return sysv_shm_state(id, user, &state) == 0 &&
         state.size == sizeof(struct slots);
 }
 
 static bool
-open_candidate(struct directory *directory, int i, bool create)
+open_candidate(struct directory *directory, uid_t user, int i, bool create)
 {
-    key_t key = candidate(i);
+    key_t key = candidate(user, i);
     bool made = false;
     int error;
     int id = sysv_shm_open(key);
@@ -81,10 +90,10 @@ open_candidate(struct directory *directory, int i, bool create)
         if (id == -EEXIST) /* just now, by somebody else */
             id = sysv_shm_open(key);
     }
-    if (id < 0 || !usable(id))
-        return false;
-    directory->slots = sysv_shm_attach(id, &error);
-    directory->identity = (struct sysv_identity){ .id = id, .key = key };
+    directory->identity =
+        (struct sysv_identity){ .id = id, .key = key, .segment = id };
+    directory->slots = id >= 0 && usable(id, user)
+        ? sysv_shm_attach(id, &error) : NULL;
     if (directory->slots == NULL && made)
         (void) sysv_shm_remove(&directory->identity);
     return directory->slots != NULL;
@@ -103,28 +112,6 @@ put(struct slots *slots, uint64_t word)
     return false;
 }
 
-static int
-enter_word(uint64_t word)
-{
-    for (int attempt = 0; attempt < ATTEMPTS; attempt++)
-        for (int i = 0; i < CANDIDATES; i++) {
-            struct directory directory;
-            bool done;
-
-            if (!open_candidate(&directory, i, true))
-                continue;
-            done = put(directory.slots, word);
-            sysv_shm_detach(directory.slots);
-            if (!done)
-                continue; /* full */
-            if (sysv_shm_open(directory.identity.key) ==
-                directory.identity.id)
-                return 0;
-            break; /* it was removed meanwhile: into the next one */
-        }
-    return -ENOSPC;
-}
-
 static bool
 empty(struct slots *slots)
 {
@@ -138,14 +125,15 @@ empty(struct slots *slots)
 static void
 retire(const struct directory *directory)
 {
-    if (!empty(directory->slots) || !sysv_shm_remove(&directory->identity))
-        return;
-    for (int i = 0; i < SLOTS; i++) {
-        uint64_t word = shm_load(&directory->slots->word[i]);
+    struct slots *slots = directory->slots;
 
-        if (word != 0)
-            (void) enter_word(word);
-    }
+    if (!empty(slots))
+        return;
+    if (shm_load(&slots->closed) == 0)
+        shm_store(&slots->closed, 1);
+    /* Whoever has entered since sees that it is closed, or is seen here. */
+    if (empty(slots))
+        (void) sysv_shm_remove(&directory->identity);
 }
 
 /* If it was removed, by whomever, somebody may still look at it: it is seen
@@ -174,19 +162,47 @@ take_off(struct slots *slots, key_t key)
     }
 }
 
-int
-directory_enter(key_t key)
+/* Into this one: false, if it is full or closed. */
+static bool
+enter_word(const struct directory *directory, uint64_t word)
 {
-    return enter_word(word_of(key, getpid()));
+    struct slots *slots = directory->slots;
+
+    if (shm_load(&slots->closed) == 0 && !put(slots, word))
+        return false;
+    if (shm_load(&slots->closed) == 0)
+        return true;
+    take_off(slots, key_of(word));
+    retire(directory);
+    return false;
+}
+
+int
+directory_enter(uid_t user, key_t key, pid_t creator)
+{
+    bool create = user == sysv_user();
+
+    for (int i = 0; i < CANDIDATES; i++) {
+        struct directory directory;
+        bool done;
+
+        if (!open_candidate(&directory, user, i, create))
+            continue;
+        done = enter_word(&directory, word_of(key, creator));
+        sysv_shm_detach(directory.slots);
+        if (done)
+            return 0;
+    }
+    return -ENOSPC;
 }
 
 void
-directory_leave(key_t key)
+directory_leave(uid_t user, key_t key)
 {
     for (int i = 0; i < CANDIDATES; i++) {
         struct directory directory;
 
-        if (!open_candidate(&directory, i, false))
+        if (!open_candidate(&directory, user, i, false))
             continue;
         take_off(directory.slots, key);
         retire(&directory);
@@ -195,14 +211,33 @@ directory_leave(key_t key)
     }
 }
 
+static void
+is_it(key_t key, pid_t creator, void *arg)
+{
+    struct entry *wanted = arg;
+
+    if (key == wanted->key && creator == wanted->creator)
+        wanted->found = true;
+}
+
+bool
+directory_has(uid_t user, key_t key, pid_t creator)
+{
+    struct entry wanted = { .key = key, .creator = creator };
+
+    directory_each(user, is_it, &wanted);
+    return wanted.found;
+}
+
 void
-directory_each(void (*fn)(key_t key, pid_t creator, void *arg), void *arg)
+directory_each(uid_t user, void (*fn)(key_t key, pid_t creator, void *arg),
+    void *arg)
 {
     for (int i = 0; i < CANDIDATES; i++) {
         struct directory directory;
         uint64_t words[SLOTS];
 
-        if (!open_candidate(&directory, i, false))
+        if (!open_candidate(&directory, user, i, false))
             continue;
         for (int k = 0; k < SLOTS; k++)
             words[k] = shm_load(&directory.slots->word[k]);

@@ -10,6 +10,8 @@
  */
 #include "internal.h"
 
+#include <stdlib.h>
+
 #include "block.h"
 #include "handle.h"
 #include "sysv.h"
@@ -18,6 +20,17 @@
 #define HOLDING_MAX 13 /* operations of one holding at most */
 
 struct handle *registry;
+
+/* What a handle held that is destroyed, and the kernel did not let us give up,
+ * as this process was another user then (seteuid).  It is given up as soon as
+ * the kernel allows it, or by our death.  Under the registry's mutex. */
+struct owed {
+    struct owed *next;
+    struct arena *arena;
+    struct holding holding;
+};
+
+static struct owed *owed;
 
 struct batch {
     int semaphores;
@@ -233,21 +246,88 @@ close_beacons(const struct handle *handle)
         beacon_close(handle->holding[i].beacon);
 }
 
+/* Where there is no memory to note it, it is left to our death. */
+static void
+owe(struct arena *arena, const struct holding *h)
+{
+    struct owed *more = malloc(sizeof(*more));
+
+    if (more == NULL)
+        return;
+    *more = (struct owed){ .next = owed, .arena = arena, .holding = *h };
+    owed = more;
+}
+
+/* Gives up what lies in the set of holding i, in one step; returns the first
+ * holding that lies in another. */
+static int
+release_set(const struct handle *handle, int i)
+{
+    int first = i;
+    struct batch batch = {
+        .semaphores = handle->holding[i].place.semaphores,
+    };
+
+    for (; i < handle->holdings &&
+        handle->holding[i].place.semaphores == batch.semaphores; i++)
+        add_release(&batch, &handle->holding[i]);
+    if (batch_flush(&batch) == -EACCES)
+        while (first < i)
+            owe(handle->arena, &handle->holding[first++]);
+    return i;
+}
+
+/* false: the kernel still does not let us. */
+static bool
+pay(struct arena *arena, const struct holding *h)
+{
+    struct batch batch = { .semaphores = h->place.semaphores };
+
+    add_release(&batch, h);
+    if (batch_flush(&batch) == -EACCES)
+        return false;
+    object_unref(arena, &h->place);
+    return true;
+}
+
+void
+handle_pay_owed(void)
+{
+    for (struct owed **at = &owed; *at != NULL;) {
+        struct owed *one = *at;
+
+        if (arena_me(one->arena) != 0 && !pay(one->arena, &one->holding)) {
+            at = &one->next;
+            continue;
+        }
+        *at = one->next;
+        free(one);
+    }
+}
+
+/* In a child, which has never registered it. */
+static void
+forget_owed(void)
+{
+    while (owed != NULL) {
+        struct owed *one = owed;
+
+        owed = one->next;
+        free(one);
+    }
+}
+
 void
 handle_release(struct handle *handle)
 {
     struct arena *arena = handle->arena;
-    struct batch batch = { .n = 0 };
 
     if (arena_me(arena) == 0)
         return;
     if (handle->give_up != NULL)
         handle->give_up(handle);
-    for (int i = 0; i < handle->holdings; i++) {
-        (void) batch_for(&batch, handle->holding[i].place.semaphores);
-        add_release(&batch, &handle->holding[i]);
-    }
-    (void) batch_flush(&batch);
+    for (int i = 0; i < handle->holdings;)
+        i = release_set(handle, i);
     close_beacons(handle);
     for (int i = 0; i < handle->holdings; i++)
         object_unref(arena, &handle->holding[i].place);
@@ -294,6 +374,7 @@ handle_inherit_all(struct arena *arena)
     struct batch batch = { .n = 0 };
     int error = 0;
 
+    forget_owed();
     for (struct handle *h = registry; h != NULL && error == 0; h = h->next)
         error = inherit(arena, h, &batch);
     return error < 0 ? error : batch_flush(&batch);

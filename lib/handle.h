@@ -68,6 +68,8 @@ int handle_drop(struct holding *h, int reference, int gate, int tokens);
 int handle_hold_again(struct holding *h, int reference, int held);
 /* Drops all references and bells; the objects go if these were the last. */
 void handle_release(struct handle *handle);
+/* Drops what the kernel did not let us drop before, if it does now. */
+void handle_pay_owed(void);
 /* In a child: registers every open handle of the arena. */
 int handle_inherit_all(struct arena *arena);
 /* For leave.c: gives up locks that are held; then, when we are dead, drops

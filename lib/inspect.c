@@ -6,7 +6,10 @@
  * nobody on the way to become one; or that is not, and its creator is dead.
  * A member is one over an exec, too, until it ends.  What is in the segment
  * may be the work of a wild pointer, so tables that do not fit are not walked,
- * and each id is checked by key, user and time before it is removed (sysv.c).
+ * and each id is checked by key and user before it is removed (sysv.c).
+ *
+ * Who looks from outside sees the directory of the user that the kernel takes
+ * him for, and believes only segments that the same user made.
  */
 #include "internal.h"
 
@@ -88,20 +91,22 @@ inspect_open(struct inspection *inspection, key_t key, pid_t creator)
     struct sysv_segment_state state = { .size = 0 };
     /* First: one that is dead by now makes nothing more. */
     bool creator_exists = process_exists(creator);
+    uid_t user = sysv_user();
     int id = sysv_shm_open(key);
     int error;
 
     *inspection = (struct inspection){
         .creator = creator,
         .verdict = VERDICT_UNKNOWN,
-        .arena = { .key = key, .segment = id, .home = -1 },
+        .arena = { .key = key, .segment = id, .user = user,
+            .home = -1 },
     };
     if (id == -ENOENT) {
         inspection->verdict =
             creator_exists ? VERDICT_STARTING : VERDICT_GONE;
         return;
     }
-    if (id < 0 || sysv_shm_state(id, &state) < 0 ||
+    if (id < 0 || sysv_shm_state(id, user, &state) < 0 ||
         state.size < sizeof(struct arena_head))
         return;
     arena->head = sysv_shm_attach(id, &error);
@@ -128,13 +133,23 @@ inspect_abandoned(const struct inspection *inspection)
     return cradle_nobody(arena, arena->home, BLOCK_MEMBERS);
 }
 
-void
+bool
 inspect_remove(struct inspection *inspection)
 {
     if (inspection->sound)
-        arena_remove(&inspection->arena);
-    else /* its tables were not laid out yet: there is nothing in them */
-        arena_remove_segment(&inspection->arena);
+        return arena_remove(&inspection->arena);
+    /* Its tables were not laid out yet: there is nothing in them. */
+    return arena_remove_segment(&inspection->arena);
+}
+
+void
+inspect_take_off(const struct inspection *inspection)
+{
+    const struct arena *arena = &inspection->arena;
+
+    directory_leave(arena->user, arena->key);
+    if (sysv_shm_open(arena->key) >= 0)
+        (void) directory_enter(arena->user, arena->key, inspection->creator);
 }
 
 static void
@@ -145,14 +160,14 @@ sweep_one(key_t key, pid_t creator, void *arg)
     (void) arg;
     inspect_open(&inspection, key, creator);
     if (inspection.verdict == VERDICT_GONE)
-        directory_leave(key);
+        inspect_take_off(&inspection);
     else if (inspection.verdict == VERDICT_DEAD)
-        inspect_remove(&inspection);
+        (void) inspect_remove(&inspection); /* refused: it stays listed */
     inspect_close(&inspection);
 }
 
 void
 inspect_sweep(void)
 {
-    directory_each(sweep_one, NULL);
+    directory_each(sysv_user(), sweep_one, NULL);
 }

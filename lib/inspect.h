@@ -29,8 +29,16 @@ void inspect_open(struct inspection *inspection, key_t key, pid_t creator);
 void inspect_close(struct inspection *inspection);
 /* 1: no member is left, and none is on the way; 0; or a code. */
 int inspect_abandoned(const struct inspection *inspection);
-/* Removes it, with all its objects, from the kernel and from the directory. */
-void inspect_remove(struct inspection *inspection);
+/* Removes it, with all its objects, from the kernel and from the directory: as
+ * arena_remove(). */
+bool inspect_remove(struct inspection *inspection);
+/*
+ * Takes one that is gone off the directory.  Its creator may be alive after
+ * all, and just starting, where his pid is of another pid namespace than ours:
+ * if there is a segment after that, it is put back, and if there is not, he
+ * finds that it is not listed when he has made it (arena.c).
+ */
+void inspect_take_off(const struct inspection *inspection);
 /* Removes every arena of this user that is dead. */
 void inspect_sweep(void);
 

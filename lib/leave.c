@@ -65,23 +65,35 @@ others_out(void)
         deadline_nap(&patience, NAP_NS);
 }
 
+/* The arena is locked.  1: all is removed, and with it the lock; 0: others are
+ * there; -EACCES: the kernel refuses to remove all of it, which is for its
+ * janitor then, or the next program of the user who made it. */
+static int
+remove_if_last(struct arena *arena)
+{
+    if (!alone(arena))
+        return 0;
+    return arena_remove(arena) ? 1 : -EACCES;
+}
+
 static int
 leave(bool at_end)
 {
     struct arena *arena = arena_current;
-    int error;
+    int error, last = 0;
 
     if (arena == NULL || arena->left || arena_me(arena) == 0)
         return 0;
+    handle_pay_owed();
     if (!at_end)
         handle_give_up_all(arena); /* while we may still take a list's lock */
     others_out();
     error = arena_lock(arena);
-    if (error == 0 && alone(arena)) {
-        arena_remove(arena); /* and with it the lock */
-    } else if (error == 0 && at_end) {
+    if (error == 0)
+        last = remove_if_last(arena);
+    if (error == 0 && last != 1 && at_end) {
         just_go(arena);
-    } else if (error == 0) {
+    } else if (error == 0 && last != 1) {
         give_up(arena);
         arena_unlock(arena);
     }
@@ -92,7 +104,7 @@ leave(bool at_end)
         arena->left = true;
         sysv_shm_detach(arena->head);
     }
-    return error;
+    return error < 0 ? error : last < 0 ? last : 0;
 }
 
 /*
@@ -104,6 +116,7 @@ int
 enter(struct arena **arena)
 {
     fork_handlers();
+    handle_pay_owed();
     return arena_ensure(arena);
 }
 

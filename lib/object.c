@@ -43,18 +43,22 @@ block_known(const struct arena *arena, uint32_t block)
     return block < arena->head->blocks.count;
 }
 
-static void
+/* As sysv_msg_remove(). */
+static bool
 remove_queue(const struct arena *arena, struct object *object)
 {
     int id = shm_load(&object->queue);
     key_t key = shm_load(&object->key);
     struct sysv_identity queue;
 
-    if (id < 0 && key != IPC_PRIVATE)
+    if (key == IPC_PRIVATE)
+        return true; /* it has none */
+    if (id < 0)
         id = sysv_msg_open(key); /* a kill between msgget and its note */
+    if (id < 0)
+        return id == -ENOENT;
     queue = arena_own(arena, id, key);
-    if (id >= 0)
-        sysv_msg_remove(&queue);
+    return sysv_msg_remove(&queue);
 }
 
 bool
@@ -86,7 +90,12 @@ leaves_blocks(struct object *object)
     return waiters != NULL && shm_load(&waiters->blocks[0]) != 0;
 }
 
-/* Removes entry i, whatever state it is in. */
+/*
+ * Removes entry i, whatever state it is in.  Where the kernel refuses to
+ * remove its queue, as this process is another user now, the entry stays as it
+ * is: nobody refers to it, so it is garbage, which the next sweep of a process
+ * that may remove it takes, or whoever removes the arena.
+ */
 static void
 remove_entry(struct arena *arena, uint32_t i)
 {
@@ -95,7 +104,10 @@ remove_entry(struct arena *arena, uint32_t i)
 
     if (shm_load(&object->state) == OBJECT_EMPTY)
         return;
-    remove_queue(arena, object);
+    if (!remove_queue(arena, object)) {
+        shm_store(&arena->head->garbage, 1);
+        return;
+    }
     if (leaves_blocks(object))
         shm_store(&arena->head->heap_words.unswept, 1);
     if (block_known(arena, block))
@@ -126,12 +138,15 @@ lock_objects(struct arena *arena)
 }
 
 /* Does nobody refer to it, and is nobody on the way to?  As
- * cradle_nobody(). */
+ * cradle_nobody().  What never became an object nobody refers to: it is here
+ * because its removal was refused. */
 static int
 unreferenced(const struct arena *arena, const struct object *object)
 {
     uint32_t block = shm_load(&object->block);
 
+    if (shm_load(&object->state) == OBJECT_INTENT)
+        return 1;
     if (!block_known(arena, block))
         return -EIDRM;
     return cradle_nobody(arena, block_semaphores(arena, block),
@@ -145,7 +160,7 @@ collect(struct arena *arena, uint32_t i)
     struct object *object = object_at(arena, i);
     int nobody;
 
-    if (shm_peek(&object->state) != OBJECT_LIVE)
+    if (shm_peek(&object->state) == OBJECT_EMPTY)
         return;
     nobody = unreferenced(arena, object);
     if (nobody == -EINPROGRESS)
@@ -214,12 +229,12 @@ intend(struct arena *arena, const struct object_wish *wish, uint32_t index,
 }
 
 static int
-make_queue(struct arena *arena, struct object *object)
+make_queue(struct object *object)
 {
     int id;
 
     do {
-        key_t key = arena_new_key(arena);
+        key_t key = arena_new_key();
 
         shm_store(&object->key, key);
         id = sysv_msg_create(key);
@@ -281,7 +296,7 @@ create_locked(struct arena *arena, const struct object_wish *wish,
     place->gate = BLOCK_GATES + slot;
     error = clear_counters(place, wish->slots);
     if (error == 0 && wish->queue)
-        error = make_queue(arena, place->object);
+        error = make_queue(place->object);
     if (error == 0)
         error = block_join(arena, block);
     if (error < 0) {
@@ -294,12 +309,33 @@ create_locked(struct arena *arena, const struct object_wish *wish,
     return 0;
 }
 
+/*
+ * All that an arena has in the kernel is one user's, so that who may use or
+ * remove one thing of it may do so with all.  A process that may use what is
+ * another user's (root, after seteuid) makes nothing there: that would be its
+ * own, and of no use to the others.
+ */
+static int
+check_user(const struct arena *arena)
+{
+    int ours = sysv_shm_ours(arena->segment);
+
+    if (ours == 1 || ours == -EIDRM)
+        return ours == 1 ? 0 : ours;
+    return error_detail(-EACCES,
+        "the objects of this program are another user's than this process is "
+        "now (user %u); make them all as one user, or call sysvmp_leave() "
+        "before the first as another", (unsigned) sysv_user());
+}
+
 int
 object_create(struct arena *arena, const struct object_wish *wish,
     struct place *place)
 {
-    int error = lock_objects(arena);
+    int error = check_user(arena);
 
+    if (error == 0)
+        error = lock_objects(arena);
     if (error < 0)
         return error;
     if (shm_load(&arena->head->garbage) != 0)
@@ -334,8 +370,12 @@ object_unref(struct arena *arena, const struct place *place)
 {
     /* Somebody else may have removed it meanwhile, and made another in its
      * place: that one is removed only if nobody refers to it, either. */
-    if (unreferenced(arena, place->object) == 0 || lock_objects(arena) < 0)
+    if (unreferenced(arena, place->object) == 0)
         return;
+    if (lock_objects(arena) < 0) {
+        shm_store(&arena->head->garbage, 1);
+        return;
+    }
     collect(arena, place->index);
     arena_unlock(arena);
 }
@@ -351,13 +391,16 @@ object_live(const struct arena *arena, uint32_t i)
     return shm_load(&object->state) == OBJECT_LIVE ? object : NULL;
 }
 
-void
+bool
 object_remove_all(struct arena *arena)
 {
+    bool gone = true;
+
     for (uint32_t i = 0; i < high_mark(arena); i++) {
         struct object *object = object_at(arena, i);
 
         if (shm_peek(&object->state) != OBJECT_EMPTY)
-            remove_queue(arena, object);
+            gone &= remove_queue(arena, object);
     }
+    return gone;
 }

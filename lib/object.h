@@ -167,7 +167,8 @@ struct object *object_live(const struct arena *arena, uint32_t i);
 bool object_has_list(const struct object *object);
 /* Its table of waiters, or NULL. */
 struct waiters_words *object_waiters(struct object *object);
-/* Removes each object's queue; the arena is coming to its end. */
-void object_remove_all(struct arena *arena);
+/* Removes each object's queue; the arena is coming to its end.  false: the
+ * kernel refused to remove one. */
+bool object_remove_all(struct arena *arena);
 
 #endif /* SYSVMP_OBJECT_H */

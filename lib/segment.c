@@ -55,13 +55,14 @@ try_size(struct arena *arena, uint64_t size)
     segment.id = sysv_shm_create(arena->key, size);
     if (segment.id < 0)
         return segment.id;
+    arena->segment = segment.segment = segment.id;
     arena->head = sysv_shm_attach(segment.id, &ignored);
-    if (arena->head == NULL) {
-        (void) sysv_shm_remove(&segment);
-        return -ENOMEM;
-    }
-    arena->segment = segment.id;
-    return 0;
+    if (arena->head != NULL)
+        return 0;
+    if (!sysv_shm_remove(&segment))
+        return -EACCES; /* arena->segment says that it is there */
+    arena->segment = -1;
+    return -ENOMEM;
 }
 
 /* Half the memory; where that is refused (shmmax, ulimit -v, 32 bits) half of
@@ -117,7 +118,6 @@ lay_out(struct arena_head *head, uint64_t size)
     head->version = ARENA_VERSION;
     head->creator = getpid();
     head->created = (int64_t) time(NULL);
-    shm_store(&head->since, head->created);
     head->size = size;
     end = place_table(&head->members, end, MEMBERS_MAX,
         sizeof(struct member));

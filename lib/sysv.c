@@ -12,7 +12,6 @@
 #include <sys/msg.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -68,13 +67,71 @@ not_opened(int error)
     return error == -EPERM ? -EACCES : error;
 }
 
-/* Is it what was to be removed? */
-static bool
-same(const struct sysv_identity *which, const struct ipc_perm *permissions,
-    int64_t changed)
+/* ---- whose it is ---- */
+
+uid_t
+sysv_user(void)
 {
-    return permissions->__key == which->key &&
-        permissions->cuid == geteuid() && changed + 60 >= which->since;
+#if defined(SYS_geteuid32) /* SYS_geteuid has 16 bits there */
+    return (uid_t) syscall(SYS_geteuid32);
+#elif defined(SYS_geteuid)
+    return (uid_t) syscall(SYS_geteuid);
+#else
+    return geteuid();
+#endif
+}
+
+static bool
+absent(long result)
+{
+    return result == -EINVAL || result == -EIDRM;
+}
+
+/*
+ * Is the maker of the arena's segment the maker of what has these permissions?
+ * 1, 0, or a code.  The two numbers are read at the same moment: another user
+ * namespace would have other numbers, so none is kept.
+ */
+static int
+same_maker(const struct sysv_identity *which, const struct ipc_perm *now)
+{
+    struct shmid_ds segment;
+    long result;
+
+    CALL(result, SEAM_SHMCTL, shmctl(which->segment, IPC_STAT, &segment));
+    if (result < 0)
+        return (int) result;
+    return segment.shm_perm.cuid == now->cuid;
+}
+
+/*
+ * Is what has that id what was to be removed?  1; 0: that one is gone, or a
+ * code: the kernel does not let us know.  stat: what IPC_STAT returned, and
+ * now what it told.  Who may not look at an id may still ask which id has the
+ * key.
+ */
+static int
+still_there(const struct sysv_identity *which, long stat,
+    const struct ipc_perm *now, int (*open_key)(key_t key))
+{
+    int found;
+
+    if (which->key == IPC_PRIVATE || absent(stat))
+        return 0; /* nothing of ours is without a key */
+    if (stat == -EACCES) {
+        found = open_key(which->key);
+        return found == -ENOENT || (found >= 0 && found != which->id)
+            ? 0 : -EACCES;
+    }
+    if (stat < 0)
+        return (int) stat;
+    return now->__key == which->key ? same_maker(which, now) : 0;
+}
+
+static bool
+removed(long result)
+{
+    return result >= 0 || absent(result);
 }
 
 /* ---- semaphores ---- */
@@ -100,16 +157,20 @@ sysv_sem_open(key_t key)
     return id >= 0 ? (int) id : not_opened((int) id);
 }
 
-void
+bool
 sysv_sem_remove(const struct sysv_identity *which)
 {
     struct semid_ds now;
     long result;
+    int there;
 
     CALL(result, SEAM_SEMCTL,
         semctl(which->id, 0, IPC_STAT, (union semun){ .buf = &now }));
-    if (result >= 0 && same(which, &now.sem_perm, now.sem_ctime))
-        CALL(result, SEAM_SEMCTL, semctl(which->id, 0, IPC_RMID));
+    there = still_there(which, result, &now.sem_perm, sysv_sem_open);
+    if (there != 1)
+        return there == 0;
+    CALL(result, SEAM_SEMCTL, semctl(which->id, 0, IPC_RMID));
+    return removed(result);
 }
 
 int
@@ -257,15 +318,19 @@ sysv_msg_open(key_t key)
     return id >= 0 ? (int) id : not_opened((int) id);
 }
 
-void
+bool
 sysv_msg_remove(const struct sysv_identity *which)
 {
     struct msqid_ds now;
     long result;
+    int there;
 
     CALL(result, SEAM_MSGCTL, msgctl(which->id, IPC_STAT, &now));
-    if (result >= 0 && same(which, &now.msg_perm, now.msg_ctime))
-        CALL(result, SEAM_MSGCTL, msgctl(which->id, IPC_RMID, NULL));
+    there = still_there(which, result, &now.msg_perm, sysv_msg_open);
+    if (there != 1)
+        return there == 0;
+    CALL(result, SEAM_MSGCTL, msgctl(which->id, IPC_RMID, NULL));
+    return removed(result);
 }
 
 int
@@ -455,12 +520,14 @@ sysv_shm_remove(const struct sysv_identity *which)
 {
     struct shmid_ds now;
     long result;
+    int there;
 
     CALL(result, SEAM_SHMCTL, shmctl(which->id, IPC_STAT, &now));
-    if (result < 0 || !same(which, &now.shm_perm, now.shm_ctime))
-        return false;
+    there = still_there(which, result, &now.shm_perm, sysv_shm_open);
+    if (there != 1)
+        return there == 0;
     CALL(result, SEAM_SHMCTL, shmctl(which->id, IPC_RMID, NULL));
-    return result >= 0;
+    return removed(result);
 }
 
 void *
@@ -500,7 +567,7 @@ sysv_shm_attached(int id)
 }
 
 int
-sysv_shm_state(int id, struct sysv_segment_state *state)
+sysv_shm_ours(int id)
 {
     struct shmid_ds now;
     long result;
@@ -508,7 +575,19 @@ sysv_shm_state(int id, struct sysv_segment_state *state)
     CALL(result, SEAM_SHMCTL, shmctl(id, IPC_STAT, &now));
     if (result < 0)
         return removed_or((int) result, -EACCES);
-    if (now.shm_perm.cuid != geteuid() || (now.shm_perm.mode & 077) != 0)
+    return now.shm_perm.cuid == sysv_user();
+}
+
+int
+sysv_shm_state(int id, uid_t user, struct sysv_segment_state *state)
+{
+    struct shmid_ds now;
+    long result;
+
+    CALL(result, SEAM_SHMCTL, shmctl(id, IPC_STAT, &now));
+    if (result < 0)
+        return removed_or((int) result, -EACCES);
+    if (now.shm_perm.cuid != user || (now.shm_perm.mode & 077) != 0)
         return -EACCES;
     *state = (struct sysv_segment_state){
         .creator = now.shm_cpid,

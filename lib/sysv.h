@@ -46,19 +46,37 @@ struct sysv_limits {
 void sysv_limits(struct sysv_limits *limits);
 
 /*
- * What is about to be removed: only if it has that key, was made by this user,
- * and not before the arena (seconds since 1970; 60 s of slack for a clock that
- * was set).  An id alone may be somebody else's by now.
+ * What is about to be removed.  An id alone may be somebody else's by now, so
+ * two facts are asked for, which the kernel keeps and nobody can change: its
+ * key, which was drawn by lot and was nobody's when it was made (IPC_EXCL);
+ * and that the user who made it has also made the arena's segment.  Both
+ * users are read at the same moment.  Nothing depends on who this process is
+ * now, or thinks it is (seteuid, fakeroot), nor on any clock.
  */
 struct sysv_identity {
     int id;
     key_t key;
-    int64_t since;
+    int segment; /* of its arena, which the caller has attached; for what the
+                  * caller has itself attached or just made: its own id */
 };
+
+/*
+ * The user that the kernel takes this process for: its effective user id,
+ * asked of the kernel itself.  geteuid() may be another's answer (fakeroot).
+ */
+uid_t sysv_user(void);
 
 int sysv_sem_create(key_t key, int semaphores);
 int sysv_sem_open(key_t key);
-void sysv_sem_remove(const struct sysv_identity *which);
+/*
+ * These three return true if the object is not there any more, whoever has
+ * removed it, or if what has its id now is another one, which stays.  They
+ * return false if the kernel refuses to remove it, or to say what it is: then
+ * it must not be forgotten.
+ */
+bool sysv_sem_remove(const struct sysv_identity *which);
+bool sysv_msg_remove(const struct sysv_identity *which);
+bool sysv_shm_remove(const struct sysv_identity *which);
 int sysv_sem_value(int id, int semaphore);
 /* All n of them; -EIDRM, also where that set has not so many. */
 int sysv_sem_values(int id, unsigned short *values, size_t n);
@@ -74,7 +92,6 @@ int sysv_semwait(int id, struct sembuf *operations, size_t n,
 
 int sysv_msg_create(key_t key);
 int sysv_msg_open(key_t key);
-void sysv_msg_remove(const struct sysv_identity *which);
 int sysv_msg_state(int id, struct sysv_queue_state *state);
 /* Neither sleeps.  message begins with a long, which length leaves out. */
 int sysv_msgsnd(int id, const void *message, size_t length);
@@ -86,15 +103,15 @@ ssize_t sysv_msgpeek(int id, void *message, size_t size);
 
 int sysv_shm_create(key_t key, size_t size);
 int sysv_shm_open(key_t key);
-/* true: it was there, and we have removed it. */
-bool sysv_shm_remove(const struct sysv_identity *which);
 void *sysv_shm_attach(int id, int *error);
 void sysv_shm_detach(const void *address);
 /* How many processes are attached. */
 int sysv_shm_attached(int id);
 /* Who made it, and how large it is: 0, -EIDRM, or -EACCES, also where it is
- * not this user's alone. */
-int sysv_shm_state(int id, struct sysv_segment_state *state);
+ * not that user's alone. */
+int sysv_shm_state(int id, uid_t user, struct sysv_segment_state *state);
+/* 1 if it was made by the user that this process is now; 0; or a code. */
+int sysv_shm_ours(int id);
 
 static inline struct sembuf
 sem_operation(int semaphore, int value, int flags)

@@ -23,8 +23,8 @@
 #include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum { SLEEP_MS = 2000, SWITCHES = 2, ROUNDS = 20 };
 
@@ -466,24 +466,28 @@ static void
 checked_removal(void)
 {
     key_t key = 0x5379734d;
-    struct sysv_identity queue_id = {.id = sysv_msg_create(key), .key = key};
+    int segment = sysv_shm_create(key, 1);
+    struct sysv_identity queue_id = {.id = sysv_msg_create(key), .key = key,
+        .segment = segment};
     struct sysv_identity other = queue_id;
 
     other.key++;
-    sysv_msg_remove(&other);
-    is_int(1, ipc_left(), "under another key it is not removed");
+    ok(sysv_msg_remove(&other), "what has that id under another key");
+    is_int(2, ipc_left(), "... stays: what was meant is gone");
     other = queue_id;
-    other.since = (int64_t)time(NULL) + 3600;
-    sysv_msg_remove(&other);
-    is_int(1, ipc_left(), "... nor when it is from another time");
-    sysv_msg_remove(&queue_id);
-    is_int(0, ipc_left(), "... else it is");
+    other.segment = -1;
+    ok(!sysv_msg_remove(&other), "where the maker is not known it is told");
+    is_int(2, ipc_left(), "... and it stays");
+    ok(sysv_msg_remove(&queue_id), "else it goes");
+    ok(sysv_msg_remove(&queue_id), "... which can be asked for twice");
+    shmctl(segment, IPC_RMID, NULL);
+    is_int(0, ipc_left(), "... and nothing is left");
 }
 
 int
 main(void)
 {
-    plan(8 + 3 + 4 + 1 + 5 + 5 + 5 * 5 + 3 + 5 + 4 + 4 + 3);
+    plan(8 + 3 + 4 + 1 + 5 + 5 + 5 * 5 + 3 + 5 + 4 + 4 + 7);
     if (getenv("SYSVMP_JANITOR") == NULL)
         bail("SYSVMP_JANITOR is not set: see AM_TESTS_ENVIRONMENT");
     stage = shared(sizeof(*stage));

@@ -188,7 +188,6 @@ forced_out(struct arena_head *head)
     tool("list --json");
     snprintf(command, sizeof(command), "clean --force %s",
         member_of("arenas", "live", "arena"));
-    head->since = INT64_MAX / 2;
     head->objects.count = UINT32_MAX;
     is_int(0, tool(command), "corrupt: by force it goes");
     ok(strstr(tool_output, "can't be read") != NULL,
@@ -197,7 +196,7 @@ forced_out(struct arena_head *head)
     is_str("no arenas\n", tool_output, "... indeed");
 }
 
-/* The library itself removes nothing that seems older than its arena. */
+/* By the clock that its creator had, which may have been a false one. */
 static void
 made_in_the_future(void)
 {
@@ -206,7 +205,7 @@ made_in_the_future(void)
 
     until(&stage->ready, 2);
     head = attached();
-    head->since = INT64_MAX / 2;
+    head->created = INT64_MAX / 2;
     shmdt(head);
     slay(pid);
     is_int(0, tool("clean"), "corrupt: a dead one, made in the future");

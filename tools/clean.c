@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "directory.h"
 #include "table.h"
 #include "verbs.h"
 #include "view.h"
@@ -50,32 +49,14 @@ lock_out(const struct view *view)
         (void) sysv_semwait(home.id, &take, 1, &patience);
 }
 
-/* By key and user alone. */
+/* What the kernel refuses to remove is still listed. */
 static void
-remove_part(const struct part *part)
+remove_arena(struct view *view)
 {
-    const struct sysv_identity identity = { .id = part->id,
-        .key = part->key };
-
-    if (part->kind == PART_QUEUE)
-        sysv_msg_remove(&identity);
-    else if (part->kind == PART_SET)
-        sysv_sem_remove(&identity);
+    if (view->it.verdict == VERDICT_GONE)
+        inspect_take_off(&view->it);
     else
-        sysv_shm_remove(&identity);
-}
-
-/* By the library; then what it will not take for the arena's own, as the time
- * in the head is wrong: it is about to be listed no more. */
-static void
-remove_arena(struct view *view, const struct part *part, size_t n)
-{
-    if (view->it.verdict != VERDICT_GONE)
-        inspect_remove(&view->it);
-    for (size_t i = 0; i < n; i++)
-        if (part_exists(&part[i]))
-            remove_part(&part[i]);
-    directory_leave(view->it.arena.key);
+        (void) inspect_remove(&view->it);
 }
 
 /* Of the parts, how many of each kind are gone (or are there). */
@@ -117,7 +98,7 @@ clean(struct table *table, struct view *view, const struct options *options)
         lock_out(view);
     part = view_parts(view, &n);
     if (!options->dry_run)
-        remove_arena(view, part, n);
+        remove_arena(view);
     if (count(part, n, options->dry_run, counts) < n) {
         complain(view, options->dry_run ? "it went by itself meanwhile"
                                         : "not all of it could be removed");

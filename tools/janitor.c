@@ -113,15 +113,16 @@ static bool
 incomplete(struct inspection *it)
 {
     if (it->arena.head == NULL)
-        directory_leave(it->arena.key); /* a kill between the two */
+        directory_leave(it->arena.user, it->arena.key); /* a kill between */
     else if (it->attached == 0)
-        inspect_remove(it);
+        (void) inspect_remove(it);
     else
         return false; /* somebody else looks at it just now */
     return true;
 }
 
-/* Looks once: true when there is nothing left to do. */
+/* Looks once: true when there is nothing left to do.  What the kernel refuses
+ * to remove, a filter of system calls that we inherited, stays listed. */
 static bool
 look(key_t key, pid_t creator, int *home)
 {
@@ -137,12 +138,12 @@ look(key_t key, pid_t creator, int *home)
     case VERDICT_LIVE:
         done = inspect_abandoned(&it) == 1;
         if (done)
-            inspect_remove(&it);
+            (void) inspect_remove(&it);
         else
             *home = it.arena.home;
         break;
     case VERDICT_DEAD:
-        inspect_remove(&it);
+        (void) inspect_remove(&it);
         break;
     case VERDICT_UNKNOWN:
         break;

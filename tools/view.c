@@ -64,7 +64,7 @@ view_listed(size_t *n)
 {
     struct part_list list = { NULL, 0 };
 
-    directory_each(note, &list);
+    directory_each(sysv_user(), note, &list);
     *n = list.n;
     return list.listed;
 }
@@ -87,7 +87,8 @@ copy_tables(struct view *view)
     struct sysv_segment_state state;
 
     if (head == NULL || !view->it.sound ||
-        sysv_shm_state(view->it.arena.segment, &state) < 0)
+        sysv_shm_state(view->it.arena.segment, view->it.arena.user,
+            &state) < 0)
         return false;
     view->members = *(const volatile struct arena_table *) &head->members;
     view->blocks = *(const volatile struct arena_table *) &head->blocks;
@@ -139,7 +140,7 @@ set_exists(int id, key_t key, bool ours)
 
     return id >= 0 &&
         semctl(id, 0, IPC_STAT, (union semun){ .buf = &now }) == 0 &&
-        now.sem_perm.__key == key && now.sem_perm.cuid == geteuid() &&
+        now.sem_perm.__key == key && now.sem_perm.cuid == sysv_user() &&
         (!ours || now.sem_nsems == BLOCK_SEMAPHORES);
 }
 
@@ -255,7 +256,7 @@ queue_exists(int id, key_t key)
     struct msqid_ds now;
 
     return id >= 0 && msgctl(id, IPC_STAT, &now) == 0 &&
-        now.msg_perm.__key == key && now.msg_perm.cuid == geteuid();
+        now.msg_perm.__key == key && now.msg_perm.cuid == sysv_user();
 }
 
 /* One that is removed while somebody has it attached has no key any more. */
@@ -265,7 +266,7 @@ segment_exists(int id, key_t key)
     struct shmid_ds now;
 
     return id >= 0 && shmctl(id, IPC_STAT, &now) == 0 &&
-        now.shm_perm.__key == key && now.shm_perm.cuid == geteuid();
+        now.shm_perm.__key == key && now.shm_perm.cuid == sysv_user();
 }
 
 bool
