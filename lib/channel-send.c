@@ -20,6 +20,7 @@
 
 #include <string.h>
 
+#include "callback.h"
 #include "channel.h"
 #include "cradle.h"
 #include "error.h"
@@ -416,6 +417,16 @@ send_inside(struct sending *sending)
     return error;
 }
 
+/* The interrupt function has left the send by an exception: a close must not
+ * wait for it. */
+static void
+sender_abandon(void *arg)
+{
+    struct handle *handle = arg;
+
+    own_sub(&handle->senders, 1);
+}
+
 /* A close by another thread waits until we are out, and only then tells the
  * readers. */
 static int
@@ -423,15 +434,20 @@ send_all(struct sending *sending)
 {
     struct handle *handle = sending->channel->handle;
     bool alone = only_thread();
+    struct undo undo;
     int error;
 
     if (UNLIKELY(arena_me(handle->arena) == 0))
         return arena_gone(handle->arena);
-    if (!alone)
+    if (!alone) {
         own_add(&handle->senders, 1);
+        undo_push(&undo, sender_abandon, handle);
+    }
     error = send_inside(sending);
-    if (!alone)
+    if (!alone) {
+        undo_pop(&undo);
         own_sub(&handle->senders, 1);
+    }
     return error;
 }
 

@@ -24,6 +24,7 @@ struct receiving {
     struct claim_last *last;
     bool ask;       /* the kernel's queue, also if a hint says it is empty */
     struct deadline deadline;
+    bool counted;   /* among the handle's receivers, from its beginning */
 };
 
 #define NONE UINT32_MAX
