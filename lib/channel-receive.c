@@ -159,15 +159,28 @@ promised(const void *context)
         (uint32_t) shm_peek(&words->list.tally) != 0;
 }
 
+/* What a joinable channel did not need. */
+static void
+unprepare(struct receiving *receiving)
+{
+    free(receiving->note);
+    free(receiving->last);
+    if (receiving->block != NONE)
+        heap_give(receiving->channel->list.arena, receiving->block);
+    receiving->block = receiving->items == NULL ? receiving->claimed : NONE;
+}
+
 /* The interrupt function has left the receive by an exception: a close must not
- * wait for it. */
+ * wait for it.  (A poll prepares nothing, and wants no message.) */
 static void
 receiver_abandon(void *arg)
 {
-    const struct receiving *receiving = arg;
+    struct receiving *receiving = arg;
+    const struct channel *channel = receiving->channel;
 
-    own_sub(&receiving->channel->handle->receivers,
-        receiving->counted ? 2 : 1);
+    if (channel->claims != NULL && receiving->n > 0)
+        unprepare(receiving);
+    own_sub(&channel->handle->receivers, receiving->counted ? 2 : 1);
 }
 
 typedef ssize_t look_fn(void *context, bool woken);
@@ -226,17 +239,6 @@ usable(const struct channel *channel)
     if (UNLIKELY(own_load(&channel->broken)))
         return -EBADMSG;
     return UNLIKELY(own_load(&channel->handle->closed)) ? -EBADF : 0;
-}
-
-/* What a joinable channel did not need. */
-static void
-unprepare(struct receiving *receiving)
-{
-    free(receiving->note);
-    free(receiving->last);
-    if (receiving->block != NONE)
-        heap_give(receiving->channel->list.arena, receiving->block);
-    receiving->block = receiving->items == NULL ? receiving->claimed : NONE;
 }
 
 INLINE int

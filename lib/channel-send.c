@@ -379,12 +379,24 @@ room_made(const void *context)
     return channel_full(context) != 1;
 }
 
+/* The interrupt function has left the send by an exception.  The block that was
+ * filled is given back, but for one that is the caller's own message. */
+static void
+send_abandon(void *arg)
+{
+    const struct sending *sending = arg;
+
+    if (sending->block != NONE && sending->items->data != NULL)
+        heap_give(sending->channel->handle->arena, sending->block);
+}
+
 static int
 send_waiting(struct sending *sending)
 {
     struct channel *channel = sending->channel;
     struct gate_wait wait = { .look = look, .more = more,
         .context = sending };
+    struct undo undo;
     ssize_t result;
 
     if (sending->deadline.timeout_ms == SYSVMP_NOWAIT)
@@ -397,7 +409,10 @@ send_waiting(struct sending *sending)
         if (result != -EAGAIN)
             return (int) result;
     }
-    return (int) gate_sleep(&channel->send, &wait, &sending->deadline);
+    undo_push(&undo, send_abandon, sending);
+    result = gate_sleep(&channel->send, &wait, &sending->deadline);
+    undo_pop(&undo);
+    return (int) result;
 }
 
 static int

@@ -363,6 +363,7 @@ acquire_patiently(struct word *word, struct deadline *deadline)
 
     if (deadline_left(deadline) >= PATIENCE_NS || !patient(word))
         return word_acquire_slow(word, *deadline);
+    longer.deaf = deadline->deaf;
     longer = deadline_brief(&longer, PATIENCE_NS);
     result = word_acquire_slow(word, longer);
     if (result != -ETIMEDOUT)

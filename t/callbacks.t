@@ -21,11 +21,23 @@ program()
             "$build/t/libtap.la" "$build/lib/libsysvmp.la" -o "$tmp/program"
 } >"$tmp/log" 2>&1
 
+# The sanitizers' run-time must be that of $CC.
+fits()
+{
+    case "${CFLAGS-} $1 ${CC-cc}" in
+    *-fsanitize*clang++*clang*) return 0 ;;
+    *-fsanitize*clang*) return 1 ;;
+    esac
+}
+
 # $1: a compiler; then renumbers what its program says.
 try()
 {
-    echo 'int main() { try { throw 1; } catch (int) { } }' >"$tmp/small.cc"
-    if ! program "$1" "$tmp/small.cc" || ! "$tmp/program"; then
+    cat >"$tmp/small.cc" <<'EOF'
+#include "sysvmp.h"
+int main() { try { throw sysvmp_version(); } catch (const char *) { } }
+EOF
+    if ! fits "$1" || ! program "$1" "$tmp/small.cc" || ! "$tmp/program"; then
         n=$((n + 1))
         echo "ok $n # SKIP no $1, or not for this build"
         return
