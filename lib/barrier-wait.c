@@ -24,6 +24,7 @@
 
 #include "arena.h"
 #include "barrier.h"
+#include "callback.h"
 
 /* The word: generation, phase, and how many have come, which is less than the
  * table has room for. */
@@ -250,7 +251,7 @@ let_go(const struct arrival *a, uint64_t state)
     bool failed = false;
 
     if (phase_of(state) == ACTION) {
-        failed = b->action(b->arg) != 0;
+        failed = callback_call_watched(b->action, b->arg) != 0;
         if (!shm_cas(b->state, &state,
                 failed ? in_phase(state, BROKEN) : next_of(state)))
             return -ECANCELED;
@@ -375,11 +376,22 @@ barrier_is_broken(uint64_t state)
     return phase_of(state) == BROKEN;
 }
 
+/* The action, or the interrupt function, did not return. */
+static void
+barrier_abandon(void *arg)
+{
+    const struct arrival *a = arg;
+
+    (void) give_up(a, 0);
+    waiter_free(a->entry);
+}
+
 int
 barrier_pass(struct sysvmp_barrier *b, int timeout_ms)
 {
     struct deadline deadline = DEADLINE(timeout_ms);
     struct arrival a = { .b = b };
+    struct undo undo;
     int result;
 
     if (arena_me(b->handle.arena) == 0)
@@ -389,7 +401,9 @@ barrier_pass(struct sysvmp_barrier *b, int timeout_ms)
         barrier_break(b);
     if (result < 0)
         return result;
+    undo_push(&undo, barrier_abandon, &a);
     result = pass(&a, &deadline);
+    undo_pop(&undo);
     waiter_free(a.entry);
     return result;
 }

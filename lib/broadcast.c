@@ -21,6 +21,7 @@
 
 #include "block.h"
 #include "broadcast.h"
+#include "callback.h"
 #include "sysv.h"
 
 /* Between looks while no bell would ring: ever longer. */
@@ -157,14 +158,26 @@ look_and_sleep(const struct broadcast *broadcast, const struct gate_wait *wait,
     return wait->look(wait->context, true);
 }
 
+/* The interrupt function has left the sleep by an exception. */
+static void
+broadcast_abandon(void *arg)
+{
+    const struct broadcast *broadcast = arg;
+
+    shm_sub(broadcast->sleepers, 1);
+}
+
 ssize_t
 broadcast_sleep(const struct broadcast *broadcast,
     const struct gate_wait *wait, struct deadline *deadline)
 {
+    struct undo undo;
     ssize_t seen;
 
     shm_add(broadcast->sleepers, 1);
+    undo_push(&undo, broadcast_abandon, (void *) broadcast);
     seen = look_and_sleep(broadcast, wait, deadline);
+    undo_pop(&undo);
     shm_sub(broadcast->sleepers, 1);
     return nothing_yet(seen) ? deadline_code(deadline) : seen;
 }

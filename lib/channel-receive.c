@@ -16,6 +16,7 @@
 
 #include <stdlib.h>
 
+#include "callback.h"
 #include "channel.h"
 #include "cradle.h"
 #include "heap.h"
@@ -192,6 +193,30 @@ promised(const void *context)
         (uint32_t) shm_peek(&words->list.tally) != 0;
 }
 
+/* What a joinable channel did not need. */
+static void
+unprepare(struct receiving *receiving)
+{
+    free(receiving->note);
+    free(receiving->last);
+    if (receiving->block != NONE)
+        heap_give(receiving->channel->list.arena, receiving->block);
+    receiving->block = receiving->items == NULL ? receiving->claimed : NONE;
+}
+
+/* The interrupt function has left the receive by an exception: a close must not
+ * wait for it.  (A poll prepares nothing, and wants no message.) */
+static void
+receiver_abandon(void *arg)
+{
+    struct receiving *receiving = arg;
+    const struct channel *channel = receiving->channel;
+
+    if (channel->claims != NULL && receiving->n > 0)
+        unprepare(receiving);
+    own_sub(&channel->handle->receivers, receiving->counted ? 2 : 1);
+}
+
 typedef ssize_t look_fn(void *context, bool woken);
 
 INLINE ssize_t
@@ -201,6 +226,7 @@ wait_for(struct receiving *receiving, look_fn *fn)
     struct deadline *deadline = &receiving->deadline;
     struct gate_wait wait = { .look = fn, .more = more,
         .context = receiving };
+    struct undo undo;
     ssize_t result;
 
     if (deadline->timeout_ms == SYSVMP_NOWAIT) {
@@ -214,7 +240,9 @@ wait_for(struct receiving *receiving, look_fn *fn)
             return result;
     }
     own_add(&channel->handle->receivers, 1);
+    undo_push(&undo, receiver_abandon, receiving);
     result = gate_sleep(&channel->receive, &wait, deadline);
+    undo_pop(&undo);
     own_sub(&channel->handle->receivers, 1);
     return result;
 }
@@ -247,17 +275,6 @@ usable(const struct channel *channel)
     return UNLIKELY(own_load(&channel->handle->closed)) ? -EBADF : 0;
 }
 
-/* What a joinable channel did not need. */
-static void
-unprepare(struct receiving *receiving)
-{
-    free(receiving->note);
-    free(receiving->last);
-    if (receiving->block != NONE)
-        heap_give(receiving->channel->list.arena, receiving->block);
-    receiving->block = receiving->items == NULL ? receiving->claimed : NONE;
-}
-
 INLINE int
 receive_inside(struct receiving *receiving)
 {
@@ -282,10 +299,11 @@ receive_inside(struct receiving *receiving)
 INLINE int
 receive(struct receiving *receiving)
 {
-    bool counted = go_in(receiving->channel);
-    int error = receive_inside(receiving);
+    int error;
 
-    go_out(receiving->channel, counted);
+    receiving->counted = go_in(receiving->channel);
+    error = receive_inside(receiving);
+    go_out(receiving->channel, receiving->counted);
     return error;
 }
 
@@ -331,13 +349,12 @@ int
 channel_poll(struct channel *channel, int timeout_ms)
 {
     struct receiving receiving = { .channel = channel,
-        .deadline = DEADLINE(timeout_ms) };
-    bool counted = go_in(channel);
+        .deadline = DEADLINE(timeout_ms), .counted = go_in(channel) };
     ssize_t result = usable(channel);
 
     if (result == 0)
         result = wait_for(&receiving, peek);
-    go_out(channel, counted);
+    go_out(channel, receiving.counted);
     if (result == -EPIPE)
         return 1;
     if (result == -EAGAIN || result == -ETIMEDOUT)

@@ -21,6 +21,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "callback.h"
 #include "channel.h"
 #include "cradle.h"
 #include "error.h"
@@ -443,12 +444,24 @@ room_made(const void *context)
     return channel_full(context) != 1;
 }
 
+/* The interrupt function has left the send by an exception.  The block that was
+ * filled is given back, but for one that is the caller's own message. */
+static void
+send_abandon(void *arg)
+{
+    const struct sending *sending = arg;
+
+    if (sending->block != NONE && sending->items->data != NULL)
+        heap_give(sending->channel->handle->arena, sending->block);
+}
+
 static int
 send_waiting(struct sending *sending)
 {
     struct channel *channel = sending->channel;
     struct gate_wait wait = { .look = look, .more = more,
         .context = sending };
+    struct undo undo;
     ssize_t result;
 
     if (sending->deadline.timeout_ms == SYSVMP_NOWAIT)
@@ -461,7 +474,10 @@ send_waiting(struct sending *sending)
         if (result != -EAGAIN)
             return (int) result;
     }
-    return (int) gate_sleep(&channel->send, &wait, &sending->deadline);
+    undo_push(&undo, send_abandon, sending);
+    result = gate_sleep(&channel->send, &wait, &sending->deadline);
+    undo_pop(&undo);
+    return (int) result;
 }
 
 static int
@@ -481,6 +497,16 @@ send_inside(struct sending *sending)
     return error;
 }
 
+/* The interrupt function has left the send by an exception: a close must not
+ * wait for it. */
+static void
+sender_abandon(void *arg)
+{
+    struct handle *handle = arg;
+
+    own_sub(&handle->senders, 1);
+}
+
 /* A close by another thread waits until we are out, and only then tells the
  * readers. */
 static int
@@ -488,15 +514,20 @@ send_all(struct sending *sending)
 {
     struct handle *handle = sending->channel->handle;
     bool alone = only_thread();
+    struct undo undo;
     int error;
 
     if (UNLIKELY(arena_me(handle->arena) == 0))
         return arena_gone(handle->arena);
-    if (!alone)
+    if (!alone) {
         own_add(&handle->senders, 1);
+        undo_push(&undo, sender_abandon, handle);
+    }
     error = send_inside(sending);
-    if (!alone)
+    if (!alone) {
+        undo_pop(&undo);
         own_sub(&handle->senders, 1);
+    }
     return error;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "callback.h"
 #include "error.h"
 #include "fork.h"
 #include "leave.h"
@@ -128,12 +129,22 @@ no_stdin(void)
         __fpurge(stdin);
 }
 
+/* To the end of the process: what it runs there must not leave it, either. */
+static void
+run_target(void *arg)
+{
+    const struct sysvmp_process *p = arg;
+
+    sysvmp_process_exit(p->fn(p->arg));
+}
+
 void
 child_run(struct sysvmp_process *p)
 {
     child_begin(p);
     no_stdin();
-    sysvmp_process_exit(p->fn(p->arg));
+    callback_must_return("its target", run_target, p);
+    abort(); /* never reached */
 }
 
 void

@@ -6,6 +6,7 @@
 #include "internal.h"
 
 #include "arena.h"
+#include "callback.h"
 #include "condition.h"
 #include "member.h"
 
@@ -155,11 +156,36 @@ retract(const struct wait *wait)
     return true;
 }
 
+/* The interrupt function has left the sleep by an exception.  The lock is held
+ * as at any return, and a notification that came meanwhile goes to another. */
+static void
+condition_abandon(void *arg)
+{
+    const struct wait *wait = arg;
+    bool told = !retract(wait);
+
+    (void) take_again(wait);
+    if (told)
+        (void) condition_hand_on(wait->c, wait->entry);
+}
+
+static int
+sleep_guarded(struct wait *wait, struct deadline *deadline)
+{
+    struct undo undo;
+    int seen;
+
+    undo_push(&undo, condition_abandon, wait);
+    seen = sleep_for_it(wait, deadline);
+    undo_pop(&undo);
+    return seen;
+}
+
 /* It is on the list, and has the lock no more. */
 static int
 wait_there(struct wait *wait, struct deadline *deadline)
 {
-    int seen = sleep_for_it(wait, deadline);
+    int seen = sleep_guarded(wait, deadline);
     bool told = seen == 0 || !retract(wait);
     int result = seen == SYSVMP_OWNER_DEAD ? seen : take_again(wait);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "arena.h"
+#include "callback.h"
 #include "condition.h"
 #include "error.h"
 #include "make.h"
@@ -152,7 +153,7 @@ wait_for(struct sysvmp_condition *c, int (*pred)(void *), void *arg,
     int result = 0;
 
     (void) deadline_left(deadline); /* it begins now */
-    while (pred(arg) == 0) {
+    while (callback_call_watched(pred, arg) == 0) {
         if (result < 0)
             return result;
         if (deadline_left(deadline) == 0)

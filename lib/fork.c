@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "callback.h"
 #include "cradle.h"
 #include "error.h"
 #include "fork.h"
@@ -120,7 +121,8 @@ in_child(void)
         become_member(arena_current);
     guard_leave(&guard);
     for (struct at_fork *at = at_fork_first; at != NULL; at = at->next)
-        at->fn(at->arg);
+        callback_must_return("a function of sysvmp_at_fork()", at->fn,
+            at->arg);
 }
 
 __attribute__((__constructor__)) static void

@@ -21,6 +21,7 @@
  */
 #include "internal.h"
 
+#include "callback.h"
 #include "gate.h"
 #include "sysv.h"
 
@@ -103,17 +104,38 @@ look_and_sleep(const struct gate *gate, const struct gate_wait *wait,
     return wait->look(wait->context, true);
 }
 
+/* A sleeper and whether it has taken a token. */
+struct sleeper {
+    const struct gate *gate;
+    bool had;
+};
+
+/* The interrupt function has left the sleep by an exception.  What there may be
+ * for others was not looked at, so one of them looks. */
+static void
+gate_abandon(void *arg)
+{
+    const struct sleeper *sleeper = arg;
+
+    shm_sub(&sleeper->gate->words->sleepers, 1);
+    if (sleeper->had)
+        gate_wake(sleeper->gate);
+}
+
 ssize_t
 gate_sleep(const struct gate *gate, const struct gate_wait *wait,
     struct deadline *deadline)
 {
-    bool had = false;
+    struct sleeper sleeper = { .gate = gate };
+    struct undo undo;
     ssize_t seen;
 
     shm_add(&gate->words->sleepers, 1);
-    seen = look_and_sleep(gate, wait, deadline, &had);
+    undo_push(&undo, gate_abandon, &sleeper);
+    seen = look_and_sleep(gate, wait, deadline, &sleeper.had);
+    undo_pop(&undo);
     shm_sub(&gate->words->sleepers, 1);
-    if (had && wait->more(wait->context))
+    if (sleeper.had && wait->more(wait->context))
         gate_wake(gate);
     return nothing_yet(seen) ? deadline_code(deadline) : seen;
 }

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "callback.h"
 #include "hooks.h"
 
 static void (*log_fn)(int level, const char *line, void *arg);
@@ -33,19 +34,36 @@ sysvmp_set_interrupt(int (*fn)(void *), void *arg)
 bool
 hooks_interrupted(void)
 {
-    return interrupt_fn != NULL && interrupt_fn(interrupt_arg) != 0;
+    return interrupt_fn != NULL &&
+        callback_call(interrupt_fn, interrupt_arg) != 0;
+}
+
+/* A line for the log. */
+struct log_line {
+    int level;
+    const char *text;
+};
+
+static int
+pass_on(void *arg)
+{
+    const struct log_line *line = arg;
+
+    log_fn(line->level, line->text, log_arg);
+    return 0;
 }
 
 void
 hooks_log(int level, const char *format, ...)
 {
-    char line[256];
+    char text[256];
+    struct log_line line = { level, text };
     va_list args;
 
     if (log_fn == NULL)
         return;
     va_start(args, format);
-    vsnprintf(line, sizeof(line), format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    log_fn(level, line, log_arg);
+    (void) callback_call(pass_on, &line);
 }

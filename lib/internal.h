@@ -30,22 +30,46 @@ struct guard {
     int cancel_state;
 };
 
+/*
+ * What this thread has under way in the library: callback.c.  In static TLS,
+ * for the reason that fork.h has.
+ */
+#define CALL_TLS __attribute__((__tls_model__("initial-exec")))
+
+struct call_level {
+    struct undo *undos;        /* the last one first */
+    struct callback *callback; /* that the program's code runs in */
+    unsigned guards;           /* within each other */
+    struct guard outer;        /* the first of them */
+};
+
+extern _Thread_local struct call_level call_level CALL_TLS;
+
 static inline struct guard
 guard_enter(void)
 {
     struct guard guard = { .saved_errno = errno };
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guard.cancel_state);
+    if (call_level.guards++ == 0)
+        call_level.outer = guard;
     return guard;
 }
 
 static inline void
-guard_leave(const struct guard *guard)
+guard_restore(const struct guard *guard)
 {
     int ignored;
 
     pthread_setcancelstate(guard->cancel_state, &ignored);
     errno = guard->saved_errno;
+}
+
+static inline void
+guard_leave(const struct guard *guard)
+{
+    call_level.guards--;
+    guard_restore(guard);
 }
 
 /* Is this the only thread, so that nobody can be in a call of ours meanwhile?

@@ -169,7 +169,8 @@ bool
 memory_sweep(struct arena *arena)
 {
     GUARDED; /* it may nap */
-    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
+    /* The interrupt function may throw, and we have the arena's lock. */
+    struct deadline patience = { .timeout_ms = SYSVMP_NOWAIT, .deaf = true };
     unsigned short alive[BLOCK_SEMAPHORES];
     bool all = false, cools = false;
 

@@ -25,6 +25,7 @@ struct receiving {
     bool ask;       /* the kernel's queue, also if a hint says it is empty */
     bool sure;      /* the list, with its lock in hand: likewise */
     struct deadline deadline;
+    bool counted;   /* among the handle's receivers, from its beginning */
 };
 
 #define NONE UINT32_MAX

@@ -50,6 +50,13 @@
  * async-signal-safe.  The library makes no thread, handles no signal, and
  * waits for no child but its own.
  *
+ * The program's functions.  An action, a predicate, the interrupt and the log
+ * function should return.  If one of them throws a C++ exception (or, with
+ * glibc, calls pthread_exit()) it leaves the call as well: what had been done
+ * is done, a wait is over as if it had been interrupted, and the thread can be
+ * cancelled as before.  They are called with cancellation disabled.  With
+ * glibc an action and a predicate may also leave by longjmp().
+ *
  * The first object of a program starts its janitor: a process in a session of
  * its own, no child of ours, which sleeps until no process of the program is
  * left, and removes what there is in the kernel then.  Where it can't be had
@@ -173,7 +180,9 @@ void sysvmp_set_interrupt(int (*fn)(void *), void *arg);
 
 /*
  * What a process runs; it returns the exit code, of which the system keeps 8
- * bits.
+ * bits.  It may end its process, but not leave it to its parent's code: if it
+ * is left by an exception, by pthread_exit() or (with glibc) by longjmp(), the
+ * log is told, and the process ends by SIGABRT.
  */
 typedef int sysvmp_target(void *arg);
 
@@ -353,7 +362,8 @@ int sysvmp_leave(void);
 /*
  * Has fn(arg) run in each child forked from now on, by whatever fork, once it
  * holds what it inherits; in the order of these calls, for good, in their
- * children as well.  Returns 0; -ENOMEM; -EINVAL, fn is NULL.
+ * children as well.  A child that fn leaves without returning ends by SIGABRT,
+ * as by its target.  Returns 0; -ENOMEM; -EINVAL, fn is NULL.
  */
 int sysvmp_at_fork(void (*fn)(void *), void *arg);
 
@@ -502,7 +512,8 @@ SYSVMP_MUST_CHECK int sysvmp_condition_wait(struct sysvmp_condition *c,
 /*
  * Waits until pred(arg), called with the lock held, is not 0; within one
  * deadline.  Returns 0, it is so; else as sysvmp_condition_wait(), of which
- * SYSVMP_OWNER_DEAD is answered before pred is asked.
+ * SYSVMP_OWNER_DEAD is answered before pred is asked.  If pred throws, the
+ * lock is held.
  */
 SYSVMP_MUST_CHECK int sysvmp_condition_wait_for(struct sysvmp_condition *c,
     int (*pred)(void *), void *arg, int timeout_ms);
@@ -552,8 +563,9 @@ void sysvmp_event_destroy(struct sysvmp_event *e);
 /*
  * Makes a barrier for so many parties, 1 to INT_MAX.  Each time that all have
  * come, one of them runs action(arg), unless it is NULL, before they go on; a
- * result that is not 0 breaks the barrier.  It is called in whatever process
- * comes last.  Returns 0, or a creation code.
+ * result that is not 0 breaks the barrier, and so does an action that does not
+ * return.  It is called in whatever process comes last.  Returns 0, or a
+ * creation code.
  */
 SYSVMP_MUST_CHECK int sysvmp_barrier_create(struct sysvmp_barrier **out,
     unsigned parties, int (*action)(void *), void *arg);

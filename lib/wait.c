@@ -18,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "callback.h"
 #include "error.h"
 #include "event.h"
 #include "hooks.h"
@@ -300,7 +301,9 @@ poll_loop(struct wait *wait)
 {
     struct pollfd *ends = calloc(wait->n, sizeof(*ends));
     int error = ends == NULL ? -ENOMEM : 0;
+    struct undo undo;
 
+    undo_push(&undo, free, ends);
     while (error == 0 && wait->ready == 0 &&
         deadline_left(&wait->deadline) != 0) {
         if (hooks_interrupted())
@@ -309,6 +312,7 @@ poll_loop(struct wait *wait)
             poll_processes(wait, ends);
         note_all(wait);
     }
+    undo_pop(&undo);
     free(ends);
     return error;
 }
@@ -317,10 +321,23 @@ poll_loop(struct wait *wait)
  * The public call.
  */
 
+/* The interrupt function has left the sleep by an exception. */
+static void
+wait_abandon(void *arg)
+{
+    const struct wait *wait = arg;
+
+    if (wait->arena != NULL)
+        watch_end(&wait->watch);
+    if (wait->n > FEW)
+        free(wait->watched);
+}
+
 static int
 wait_asleep(struct wait *wait)
 {
     struct watched few[FEW];
+    struct undo undo;
     int error;
 
     wait->watched = wait->n <= FEW ? few
@@ -328,13 +345,13 @@ wait_asleep(struct wait *wait)
     if (wait->watched == NULL)
         return -ENOMEM;
     find_all(wait);
-    if (wait->arena == NULL) {
-        error = poll_loop(wait);
-    } else {
+    if (wait->arena != NULL)
         watch_begin(&wait->watch, wait->arena);
-        error = watch_loop(wait);
+    undo_push(&undo, wait_abandon, wait);
+    error = wait->arena != NULL ? watch_loop(wait) : poll_loop(wait);
+    undo_pop(&undo);
+    if (wait->arena != NULL)
         watch_end(&wait->watch);
-    }
     if (wait->watched != few)
         free(wait->watched);
     return error;

@@ -31,6 +31,7 @@
 #include "internal.h"
 
 #include "arena.h"
+#include "callback.h"
 #include "membarrier.h"
 #include "error.h"
 #include "hooks.h"
@@ -53,6 +54,7 @@
 
 /* One acquire under way. */
 struct attempt {
+    struct word *word;
     uint64_t me;
     struct deadline deadline;
     bool spinning;      /* may still spin */
@@ -249,21 +251,35 @@ acquire(struct word *word, struct attempt *attempt)
     }
 }
 
+/* The interrupt function has left the sleep by an exception. */
+static void
+word_abandon(void *arg)
+{
+    const struct attempt *attempt = arg;
+
+    if (entitled(attempt))
+        post(attempt->word);
+}
+
 int
 word_acquire_slow(struct word *word, struct deadline deadline)
 {
     struct attempt attempt = {
+        .word = word,
         .me = arena_me(word->arena),
         .deadline = deadline,
         .pauses = 1,
     };
+    struct undo undo;
     int result;
 
     if (attempt.me == 0)
         return arena_gone(word->arena);
     attempt.spinning =
         deadline.timeout_ms != SYSVMP_NOWAIT && spin_worth(&word->spin);
+    undo_push(&undo, word_abandon, &attempt);
     result = acquire(word, &attempt);
+    undo_pop(&undo);
     if (result >= 0 && attempt.spinning)
         spin_paid(&word->spin);
     /* Who goes away empty-handed hands on what others count on. */
@@ -347,6 +363,7 @@ acquire_patiently(struct word *word, struct deadline *deadline)
 
     if (deadline_left(deadline) >= PATIENCE_NS || !patient(word))
         return word_acquire_slow(word, *deadline);
+    longer.deaf = deadline->deaf;
     longer = deadline_brief(&longer, PATIENCE_NS);
     result = word_acquire_slow(word, longer);
     if (result != -ETIMEDOUT)
@@ -354,6 +371,25 @@ acquire_patiently(struct word *word, struct deadline *deadline)
     tired.words = word->words;
     tired.until = deadline_now() + TIRED_NS;
     return deadline_code(deadline);
+}
+
+static void
+word_outside(void *ignored)
+{
+    (void) ignored;
+    own_sub(&self.inside, 1);
+}
+
+static int
+enter_patiently(struct word *word, struct deadline *deadline)
+{
+    struct undo undo;
+    int result;
+
+    undo_push(&undo, word_outside, NULL);
+    result = acquire_patiently(word, deadline);
+    undo_pop(&undo);
+    return result;
 }
 
 int
@@ -364,7 +400,7 @@ word_enter(struct word *word, struct deadline *deadline)
     own_add(&self.inside, 1);
     result = word_try(word);
     if (UNLIKELY(result < 0))
-        result = acquire_patiently(word, deadline);
+        result = enter_patiently(word, deadline);
     if (UNLIKELY(result >= 0 && own_load(&self.leaving))) {
         if (result == SYSVMP_OWNER_DEAD)
             word_give_up(word); /* the next one shall be told, too */
