@@ -164,8 +164,8 @@ sweep_runs(struct arena *arena)
     return all;
 }
 
-/* What came of a sweep; a code, which is less than these, is that nothing could
- * be looked at. */
+/* What came of a sweep: nothing of the dead is left, or some may be.  A code,
+ * which is less than these, says why nothing could be looked at. */
 enum { SWEPT_SOME, SWEPT_ALL };
 
 /* With the arena's lock in hand. */
