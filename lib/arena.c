@@ -189,18 +189,25 @@ arena_lock(struct arena *arena)
     return sysv_semop(arena->home, &take, 1);
 }
 
+int
+arena_lock_within(struct arena *arena, struct deadline *deadline)
+{
+    struct sembuf take = sem_operation(BLOCK_LOCK, -1, SEM_UNDO);
+
+    return sysv_semwait(arena->home, &take, 1, deadline);
+}
+
 bool
 arena_lock_soon(struct arena *arena)
 {
     struct sembuf take = sem_operation(BLOCK_LOCK, -1, SEM_UNDO | IPC_NOWAIT);
     struct deadline soon = DEADLINE(SOON_MS);
+    int error;
 
-    while (sysv_semop(arena->home, &take, 1) < 0) {
-        if (deadline_left(&soon) == 0)
-            return false;
+    while ((error = sysv_semop(arena->home, &take, 1)) == -EAGAIN &&
+        deadline_left(&soon) > 0)
         deadline_nap(&soon, NAP_NS);
-    }
-    return true;
+    return error == 0;
 }
 
 void

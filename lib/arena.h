@@ -48,6 +48,9 @@ struct heap_words {
     _Atomic uint32_t high;    /* units from here on were never used */
     _Atomic uint32_t warm;    /* free units that may have memory */
     _Atomic uint32_t unswept; /* a hint: somebody has left a run */
+    /* Goes up when somebody finds no room who would have some if nobody gave
+     * memory back to the system just then.  Under the lock. */
+    _Atomic uint32_t wanted;
     /* How much of that is kept: heap.c. */
     _Atomic uint32_t keep, cooled, idle, gives;
     _Atomic uint32_t used; /* units */
@@ -133,6 +136,8 @@ extern struct arena *arena_current;
 /* Makes the arena if there is none, and this process its first member. */
 int arena_ensure(struct arena **arena);
 int arena_lock(struct arena *arena);
+/* The same until the deadline: -EAGAIN where it has passed; or a code. */
+int arena_lock_within(struct arena *arena, struct deadline *deadline);
 /* For what can be left to a later time: true, if it could be had soon. */
 bool arena_lock_soon(struct arena *arena);
 void arena_unlock(struct arena *arena);

@@ -9,15 +9,11 @@
  */
 #include "internal.h"
 
-#include <sched.h>
-
 #include "block.h"
 #include "error.h"
 #include "shortage.h"
 #include "member.h"
 #include "sysv.h"
-
-#define MOMENT_MS 1000
 
 static struct block *
 block_at(const struct arena *arena, uint32_t i)
@@ -168,20 +164,20 @@ block_joined(uint32_t i)
 int
 block_join(struct arena *arena, uint32_t i)
 {
-    struct deadline moment = DEADLINE(MOMENT_MS);
     int error;
 
     if (block_joined(i))
         return 0;
-    /* The seat is ours in the home block; here a dying predecessor's bit may
-     * still be up for a moment, as its undo goes set by set.  For longer where
-     * the table names another set: somebody else has written there. */
-    while ((error = member_raise(block_semaphores(arena, i),
-                self.seat, -1, NULL, 0)) == -EBUSY) {
-        if (deadline_left(&moment) == 0)
-            return -EIDRM;
-        sched_yield();
-    }
+    error = member_raise(block_semaphores(arena, i), self.seat, -1, NULL, 0);
+    /*
+     * Up already?  The kernel takes the bits of a dead process down set by
+     * set, but the seat was not given to us before all of its bits were seen
+     * down (seat_free() in member.c, under the arena lock), and from there on
+     * only we raise them.  So this is no set of ours: somebody else has
+     * written into the table, or into the set.
+     */
+    if (error == -EBUSY)
+        return -EIDRM;
     if (error == 0)
         self.joined[i / 8] |= (uint8_t) (1u << (i % 8));
     return error;

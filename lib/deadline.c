@@ -47,6 +47,22 @@ deadline_brief(struct deadline *whole, int64_t ns)
         .deaf = whole->deaf };
 }
 
+struct deadline
+deadline_patient(struct deadline *whole, int64_t ns)
+{
+    struct deadline longer = *whole;
+    int64_t left = deadline_left(whole);
+    int64_t now = deadline_now();
+
+    if (left == INT64_MAX)
+        return longer;
+    if (whole->patience == 0)
+        whole->patience = now + ns;
+    longer.timeout_ms = 1;
+    longer.at = now + left > whole->patience ? now + left : whole->patience;
+    return longer;
+}
+
 int
 deadline_code(const struct deadline *deadline)
 {

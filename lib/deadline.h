@@ -13,6 +13,7 @@ struct deadline {
     int timeout_ms;
     int64_t at; /* monotonic nanoseconds; 0: the clock was not asked yet */
     bool deaf;  /* the interrupt function is not asked */
+    int64_t patience; /* as `at`: where the call's patience ends */
 };
 
 #define DEADLINE(timeout) ((struct deadline){ .timeout_ms = (timeout) })
@@ -25,6 +26,12 @@ int64_t deadline_now(void);
 int64_t deadline_left(struct deadline *deadline);
 /* A deadline at most `ns` from now, and not after the whole one. */
 struct deadline deadline_brief(struct deadline *whole, int64_t ns);
+/*
+ * For what does not depend on the peer, as a lock or memory that is on its way
+ * back: the whole one, but not less than `ns` from the first time that this is
+ * asked.  However often a call comes to such a place, it is patient once.
+ */
+struct deadline deadline_patient(struct deadline *whole, int64_t ns);
 /* What a call answers that had to wait: -EAGAIN or -ETIMEDOUT. */
 int deadline_code(const struct deadline *deadline);
 /* A nap that ends with the deadline at the latest. */

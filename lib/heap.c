@@ -26,8 +26,11 @@
  * it back; less what was never needed over so many frees. */
 #define KEEP_MAX  1536u
 #define WINDOW    64u
-/* It is given back in pieces of so many at least, 256 KiB. */
+/* It is given back in pieces of so many at least, 256 KiB; */
 #define COLD_MIN  64u
+/* and of so many at most, 2 MiB, which takes less than a millisecond: then the
+ * giver looks whether somebody waits for the rest. */
+#define PIECE     512u
 /* The heap grows by so many at least, 64 KiB. */
 #define GROW_MIN  16u
 /* Runs of a bin that are looked at before one of a larger bin is cut. */
@@ -385,6 +388,56 @@ take_free(const struct arena *arena, uint32_t units, uint32_t tries)
     return found;
 }
 
+/* Is it in use for a moment only: nobody's, and so free after the next sweep,
+ * or on its way back from a process that gives its memory to the system? */
+static bool
+comes_free(const struct arena *arena, uint32_t i)
+{
+    const struct unit *unit = heap_unit(arena, i);
+
+    return shm_load(&unit->owner) == 0 || shm_load(&unit->tag) == RUN_COOLS;
+}
+
+/*
+ * There is no room for so many units: would there be, if all were free that is
+ * in use for a moment only?  The lock has been held since the search failed.
+ * So a "no" is true: nothing that could help was under way at that instant.
+ */
+static bool
+room_comes(const struct arena *arena, uint32_t units, uint32_t spare)
+{
+    uint32_t high = shm_load(&words_of(arena)->high);
+    uint64_t used = shm_load(&words_of(arena)->used);
+    uint64_t row = 0, longest = 0, coming = 0;
+
+    if (high > heap_units(arena))
+        return false;
+    for (uint32_t i = 0, length; i < high; i += length) {
+        length = (uint32_t) (shm_load(&heap_unit(arena, i)->run) >> 1);
+        if (length == 0 || length > high - i)
+            return false;
+        if (free_run(arena, i) == 0 && !comes_free(arena, i)) {
+            row = 0;
+            continue;
+        }
+        coming += free_run(arena, i) == 0 ? length : 0;
+        row += length;
+        longest = row > longest ? row : longest;
+    }
+    row += heap_units(arena) - high; /* never used so far */
+    return coming > 0 && (row >= units || longest >= units) &&
+        used + units + spare <= heap_units(arena) + coming;
+}
+
+/* Tells those that give memory back: the next piece would be one too many. */
+static void
+want(const struct arena *arena)
+{
+    struct heap_words *words = words_of(arena);
+
+    shm_store(&words->wanted, shm_load(&words->wanted) + 1);
+}
+
 static int
 take_locked(struct arena *arena, uint32_t units, bool may_grow,
     uint32_t *unit, bool *cold)
@@ -423,6 +476,11 @@ heap_take(struct arena *arena, uint64_t bytes, uint32_t spare, bool may_grow,
         error = -ENOMEM;
     else
         error = take_locked(arena, (uint32_t) units, may_grow, unit, cold);
+    if (error == -ENOMEM && may_grow &&
+        room_comes(arena, (uint32_t) units, spare)) {
+        want(arena);
+        error = -EINPROGRESS;
+    }
     heap_unlock(arena);
     return error;
 }
@@ -481,11 +539,41 @@ heap_free(struct arena *arena, uint32_t unit)
 }
 
 /*
- * Too much is kept: takes this run out, for its memory to be given back
- * without the lock.
+ * To give memory back to the system.
+ *
+ * The run is taken out first: it is in use, its owner is the giver, and
+ * RUN_COOLS says why.  Then the lock is released, as the kernel needs some 60
+ * us for each MiB, and more on a slow machine or where many have it mapped.
+ * Nobody else may have the run before the last piece is done: what was written
+ * there would be lost.  So a process that finds no room waits, but for a piece
+ * of PIECE units at most: it raises heap_words.wanted, and the giver stops
+ * after the piece at hand and returns the run as it is.
+ *
+ * The giver is killed: the run is a dead process's, with no list's tag, so the
+ * sweep frees it.  The kernel takes down the giver's alive bit when its last
+ * thread has left the kernel, so no piece is under way then.
+ * The giver is stopped: whoever needs that very run waits as for the holder of
+ * a lock, up to its own deadline.  Nobody else is held up.
+ * The giver finds the lock taken by a process that is stopped: the run becomes
+ * nobody's, and the next sweep frees it.
+ * The giver itself needs no memory meanwhile.  Another thread of its process
+ * may, and waits like any other process.
+ * The giver counts as inside (self.h), like the holder of a lock: so the
+ * process does not leave the arena, upon which the sweep would take the run
+ * for a dead process's, while a thread of it is still giving.
  */
+
+/* A run that is out of reach meanwhile. */
+struct cooling {
+    uint32_t unit, length;
+    uint32_t wanted; /* what the word said when the run was taken out */
+};
+
+/* Too much is kept: takes this run out, for its memory to be given back
+ * without the lock. */
 static bool
-too_warm(struct arena *arena, uint32_t i, uint32_t length)
+too_warm(struct arena *arena, uint32_t i, uint32_t length,
+    struct cooling *cooling)
 {
     struct heap_words *words = words_of(arena);
     uint32_t warm = warm_units(arena, i, length);
@@ -493,29 +581,67 @@ too_warm(struct arena *arena, uint32_t i, uint32_t length)
     if (warm < COLD_MIN ||
         shm_load(&words->warm) <= WARM_MAX + shm_load(&words->keep))
         return false;
+    own_add(&self.inside, 1);
+    *cooling = (struct cooling){ .unit = i, .length = length,
+        .wanted = shm_load(&words->wanted) };
     shm_store(&words->cooled, warm);
     bin_remove(arena, i, length);
     use(arena, i, length, RUN_COOLS);
     return true;
 }
 
+/*
+ * Piece by piece, from the end: how many units have their memory still, at the
+ * begin.  Where the kernel refuses it, it is not asked again: such a run is
+ * taken for cold, as it would be refused after each free.
+ */
+static uint32_t
+drop_pieces(const struct arena *arena, const struct cooling *cooling)
+{
+    uint32_t left = cooling->length;
+
+    do {
+        uint32_t piece = left < PIECE ? left : PIECE;
+
+        left -= piece;
+        if (!pages_drop(heap_address(arena, cooling->unit + left),
+                (size_t) piece * UNIT_SIZE))
+            return 0;
+    } while (left > 0 &&
+        shm_load(&words_of(arena)->wanted) == cooling->wanted);
+    return left;
+}
+
+/* A run that was out of reach becomes free. */
 static void
-cool(struct arena *arena, uint32_t i, uint32_t length)
+return_run(struct arena *arena, const struct cooling *cooling, uint32_t warm)
 {
     struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
+    uint32_t i = cooling->unit, length = cooling->length;
 
-    (void) pages_drop(heap_address(arena, i), (size_t) length * UNIT_SIZE);
     if (heap_lock(arena, &patience) < 0) {
         shm_store(&heap_unit(arena, i)->owner, 0);
         shm_store(&words_of(arena)->unswept, 1);
         return;
     }
     change_used(arena, -(int64_t) length);
-    shm_store(&heap_unit(arena, i)->tag, 0);
+    shm_store(&heap_unit(arena, i)->tag, warm);
     shm_store(&heap_unit(arena, i)->run, (uint64_t) length << 1);
     i = merge(arena, i, &length);
     bin_insert(arena, i, length);
     heap_unlock(arena);
+}
+
+/* false: somebody waits for memory, so the run was returned before all of it
+ * was given back. */
+static bool
+cool(struct arena *arena, const struct cooling *cooling)
+{
+    uint32_t warm = drop_pieces(arena, cooling);
+
+    return_run(arena, cooling, warm);
+    own_sub(&self.inside, 1);
+    return warm == 0;
 }
 
 void
@@ -523,6 +649,7 @@ heap_give(struct arena *arena, uint32_t unit)
 {
     struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
     uint32_t length = heap_run(arena, unit);
+    struct cooling cooling;
     bool cold;
 
     if (length == 0)
@@ -534,47 +661,47 @@ heap_give(struct arena *arena, uint32_t unit)
     }
     unit = free_locked(arena, unit, &length);
     forget_idle(arena);
-    cold = too_warm(arena, unit, length);
+    cold = too_warm(arena, unit, length, &cooling);
     heap_unlock(arena);
     if (cold)
-        cool(arena, unit, length);
+        (void) cool(arena, &cooling);
 }
 
-/* Takes out a free run with much memory: its length, or 0. */
-static uint32_t
-take_warm(struct arena *arena, uint32_t *unit)
+/* Takes out a free run with much memory, if there is one. */
+static bool
+take_warm(struct arena *arena, struct cooling *cooling)
 {
     for (uint32_t bin = HEAP_BINS; bin-- > 0;) {
         uint32_t next = shm_load(&words_of(arena)->bins[bin]);
 
         for (int i = 0; i < TRIES && next != 0; i++) {
-            uint32_t length = free_run(arena, next - 1);
+            uint32_t unit = next - 1, length = free_run(arena, unit);
 
             if (length == 0)
                 break;
-            *unit = next - 1;
-            if (too_warm(arena, *unit, length))
-                return length;
-            next = shm_load(&heap_unit(arena, *unit)->next);
+            if (too_warm(arena, unit, length, cooling))
+                return true;
+            next = shm_load(&heap_unit(arena, unit)->next);
         }
     }
-    return 0;
+    return false;
 }
 
 void
 heap_trim(struct arena *arena)
 {
     struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
-    uint32_t unit, length;
+    struct cooling cooling;
 
     for (int i = 0; i < TRIMS_MAX; i++) {
+        bool warm;
+
         if (heap_lock(arena, &patience) < 0)
             return;
-        length = take_warm(arena, &unit);
+        warm = take_warm(arena, &cooling);
         heap_unlock(arena);
-        if (length == 0)
+        if (!warm || !cool(arena, &cooling))
             return;
-        cool(arena, unit, length);
     }
 }
 

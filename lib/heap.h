@@ -77,8 +77,10 @@ void heap_open(struct arena *arena);
 /*
  * Takes a run of at least so many bytes (1 or more), owned by this process,
  * and leaves `spare` units free; *cold: some of it may have no memory yet.
- * -ENOBUFS: none is free, and grow was not allowed; -ENOMEM: nor could it
- * grow; or a code of the lock.
+ * -ENOBUFS: no such run is free, and grow was not allowed; -ENOMEM: nor could
+ * it grow; -EINPROGRESS: nor that, but there is room as soon as the processes
+ * have finished that are giving memory back to the system; or a code of the
+ * lock.
  */
 int heap_take(struct arena *arena, uint64_t bytes, uint32_t spare, bool grow,
     struct deadline *deadline, uint32_t *unit, bool *cold);

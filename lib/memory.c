@@ -16,6 +16,7 @@
 
 #include "error.h"
 #include "heap.h"
+#include "hooks.h"
 #include "list.h"
 #include "member.h"
 #include "memory.h"
@@ -25,9 +26,10 @@
 #include "waiters.h"
 
 #define RESERVE 64u
-/* How long one waits for what another gives back to the system, and naps. */
-#define BACK_MS 100
-#define NAP_NS  200000
+/* As long, at least, one waits for what another gives back to the system, or
+ * for the arena's lock: as word_enter() does for a lock.  And naps. */
+#define PATIENCE_NS 100000000
+#define NAP_NS      200000
 /* Smaller blocks get their memory when they are touched. */
 #define FILL_LEAST 65536
 
@@ -65,6 +67,7 @@ note_swept(struct member *member)
     shm_store(&member->swept, shm_load(&member->generation));
 }
 
+/* If that can't be asked: yes, so that the sweep tells why. */
 static bool
 worth_a_sweep(const struct arena *arena)
 {
@@ -72,7 +75,7 @@ worth_a_sweep(const struct arena *arena)
 
     if (shm_load(&arena->head->heap_words.unswept) != 0)
         return true;
-    return sysv_sem_values(arena->home, alive, BLOCK_SEMAPHORES) == 0 &&
+    return sysv_sem_values(arena->home, alive, BLOCK_SEMAPHORES) < 0 ||
         unswept_seats(arena, alive, NULL) > 0;
 }
 
@@ -139,9 +142,8 @@ sweep_run(struct arena *arena, uint32_t i)
     return true;
 }
 
-/* *cools: some run is out of reach while its memory is given back. */
 static bool
-sweep_runs(struct arena *arena, bool *cools)
+sweep_runs(struct arena *arena)
 {
     uint32_t high = shm_load(&arena->head->heap_words.high);
     bool all = true;
@@ -157,39 +159,50 @@ sweep_runs(struct arena *arena, bool *cools)
         /* What is freed may become a part of the run before. */
         if ((run & RUN_USED) != 0 && !sweep_run(arena, i))
             all = false;
-        if (heap_run(arena, i) != 0 &&
-            shm_load(&heap_unit(arena, i)->tag) == RUN_COOLS)
-            *cools = true;
         i += (uint32_t) (run >> 1);
     }
     return all;
 }
 
-bool
-memory_sweep(struct arena *arena)
+/* What came of a sweep: nothing of the dead is left, or some may be.  A code,
+ * which is less than these, says why nothing could be looked at. */
+enum { SWEPT_SOME, SWEPT_ALL };
+
+/* With the arena's lock in hand. */
+static int
+sweep(struct arena *arena)
 {
-    GUARDED; /* it may nap */
     /* The interrupt function may throw, and we have the arena's lock. */
     struct deadline patience = { .timeout_ms = SYSVMP_NOWAIT, .deaf = true };
     unsigned short alive[BLOCK_SEMAPHORES];
-    bool all = false, cools = false;
+    int error = sysv_sem_values(arena->home, alive, BLOCK_SEMAPHORES);
+    bool all;
+
+    if (error == 0)
+        error = heap_lock(arena, &patience);
+    if (error < 0)
+        return error;
+    shm_store(&arena->head->heap_words.unswept, 0);
+    shm_store(&arena->head->heap_words.slabs_stale, 1);
+    all = sweep_runs(arena);
+    if (all)
+        (void) unswept_seats(arena, alive, note_swept);
+    else
+        shm_store(&arena->head->heap_words.unswept, 1);
+    heap_unlock(arena);
+    return all ? SWEPT_ALL : SWEPT_SOME;
+}
+
+void
+memory_sweep(struct arena *arena)
+{
+    GUARDED; /* it may nap */
 
     if (!arena_lock_soon(arena))
-        return false;
-    if (sysv_sem_values(arena->home, alive, BLOCK_SEMAPHORES) == 0 &&
-        heap_lock(arena, &patience) == 0) {
-        shm_store(&arena->head->heap_words.unswept, 0);
-        shm_store(&arena->head->heap_words.slabs_stale, 1);
-        all = sweep_runs(arena, &cools);
-        if (all)
-            (void) unswept_seats(arena, alive, note_swept);
-        else
-            shm_store(&arena->head->heap_words.unswept, 1);
-        heap_unlock(arena);
-    }
+        return;
+    (void) sweep(arena);
     arena_unlock(arena);
     heap_trim(arena);
-    return all && !cools;
 }
 
 void
@@ -197,7 +210,7 @@ memory_settle(struct arena *arena)
 {
     if (arena_me(arena) != 0 &&
         shm_load(&arena->head->heap_words.unswept) != 0)
-        (void) memory_sweep(arena);
+        memory_sweep(arena);
 }
 
 /*
@@ -255,27 +268,72 @@ prepare(const struct arena *arena, uint32_t unit, uint64_t bytes, unsigned how,
 }
 
 /*
- * There is no room: but what the dead have left, and what another process has
- * taken out for a moment, to give its memory back.  Whoever is killed there is
- * one of the dead; for who is stopped there we don't wait long.  We hold
- * nothing while we nap, and nobody has to wake us.
+ * There is no room.  But there may be soon:
+ *   - the dead may have left some.  Only a sweep can tell, so this one waits
+ *     for the arena's lock as others do, and where it can't look, or finds
+ *     lists that change under its eyes, that is no lack;
+ *   - another process may be giving memory back to the system, which is out of
+ *     reach meanwhile: heap.c.  It is waited for as long as it is alive: it
+ *     finishes, or dies, and then the sweep takes what it had.
+ * Where neither comes to an end, as a process is stopped, the call waits up to
+ * its deadline, as it would for a lock that this process holds, and answers as
+ * then.  -ENOMEM is only told when nothing is left to wait for.
+ *
+ * We hold nothing while we nap, and nobody has to wake us.
  */
+
+/* With the arena's lock, however long that takes. */
+static int
+sweep_surely(struct arena *arena, struct deadline *patience)
+{
+    int result = arena_lock_within(arena, patience);
+
+    if (result == 0) {
+        result = sweep(arena);
+        arena_unlock(arena);
+    }
+    /* Who has one of the locks is slow, or stopped. */
+    return result == -EAGAIN || result == -ETIMEDOUT ? SWEPT_SOME : result;
+}
+
+/* Before the next look: 0, or what the call answers. */
+static int
+nap(struct deadline *patience, const struct deadline *deadline)
+{
+    if (!deadline->deaf && hooks_interrupted())
+        return -EINTR;
+    if (deadline_left(patience) == 0)
+        return error_detail(deadline_code(deadline),
+            "no room now: some shared memory of this program is on its way "
+            "back, but a process that has it, or a lock, does not go on; it "
+            "may be stopped");
+    deadline_nap(patience, NAP_NS);
+    return 0;
+}
+
 static int
 take_the_last(struct arena *arena, uint64_t bytes, uint32_t spare,
     struct deadline *deadline, uint32_t *unit, bool *cold)
 {
     GUARDED; /* it naps */
-    struct deadline soon = DEADLINE(BACK_MS);
+    struct deadline patience = deadline_patient(deadline, PATIENCE_NS);
+    int swept = sweep_surely(arena, &patience); /* first: it may be enough */
+    int error;
 
     for (;;) {
-        bool all = memory_sweep(arena); /* first: it may come back now */
-        int error =
-            heap_take(arena, bytes, spare, true, deadline, unit, cold);
-
-        if (error != -ENOMEM || all || deadline_left(&soon) == 0)
-            return error;
-        deadline_nap(&soon, NAP_NS);
+        error = heap_take(arena, bytes, spare, true, deadline, unit, cold);
+        if (error == -ENOMEM && swept != SWEPT_ALL)
+            error = swept < 0 ? swept : -EINPROGRESS;
+        if (error != -EINPROGRESS)
+            break;
+        error = nap(&patience, deadline);
+        if (error < 0)
+            break;
+        if (swept != SWEPT_ALL || worth_a_sweep(arena))
+            swept = sweep_surely(arena, &patience);
     }
+    heap_trim(arena); /* as others may have stopped doing so for us */
+    return error;
 }
 
 int
@@ -288,10 +346,10 @@ memory_take(struct arena *arena, uint64_t bytes, unsigned how,
 
     if (error == -ENOBUFS) {
         if (worth_a_sweep(arena))
-            (void) memory_sweep(arena);
+            memory_sweep(arena);
         error = heap_take(arena, bytes, spare, true, deadline, unit, &cold);
     }
-    if (error == -ENOMEM)
+    if (error == -ENOMEM || error == -EINPROGRESS)
         error = take_the_last(arena, bytes, spare, deadline, unit, &cold);
     if (error == 0) {
         error = prepare(arena, *unit, bytes, how, cold);
@@ -299,4 +357,15 @@ memory_take(struct arena *arena, uint64_t bytes, unsigned how,
             heap_give(arena, *unit);
     }
     return error == -ENOMEM ? no_room(arena, bytes) : error;
+}
+
+int
+memory_busy(int error)
+{
+    if (error != -ETIMEDOUT)
+        return error;
+    return error_detail(-EAGAIN,
+        "this program's shared memory was busy for a second: a process that "
+        "has its lock, or is giving memory of it back to the system, is "
+        "stopped or gets no CPU");
 }

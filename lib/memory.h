@@ -18,15 +18,22 @@
 
 /*
  * Takes a block for so many bytes, owned by this process; what the dead have
- * left is used before the heap grows.  -ENOMEM, with its detail; or a waiting
- * code: its lock could not be had.
+ * left is used before the heap grows.  -ENOMEM, with its detail: there is no
+ * room, and none is on its way.  Or a waiting code: a lock could not be had,
+ * or memory was on its way back, until the deadline, but for 100 ms at least.
+ * Or why this process can't look for what the dead have left: -EIDRM, -EACCES.
  */
 int memory_take(struct arena *arena, uint64_t bytes, unsigned how,
     struct deadline *deadline, uint32_t *unit);
-/* Frees the blocks of dead owners and of objects that are gone.  false: there
- * may be more soon, as not all could be looked at, or another process is
- * giving memory back to the system. */
-bool memory_sweep(struct arena *arena);
+/* For a call that has no deadline of its own: the longest that it waits, and
+ * its answer then, -EAGAIN with its detail.  Other codes stay as they are. */
+#define MEMORY_PATIENCE \
+    ((struct deadline){ .timeout_ms = 1000, .deaf = true })
+int memory_busy(int error);
+/* Frees the blocks of dead owners and of objects that are gone, if that can be
+ * done soon: it is no matter where it can't, as it is tried again before a
+ * lack of memory is told. */
+void memory_sweep(struct arena *arena);
 /* ... if a hint says that there are some; after objects were destroyed. */
 void memory_settle(struct arena *arena);
 

@@ -61,7 +61,7 @@ forget(struct sysvmp_msg *m)
 static int
 make_in(struct sysvmp_msg *m, size_t len)
 {
-    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
+    struct deadline patience = MEMORY_PATIENCE;
     int error;
 
     registry_lock();
@@ -70,7 +70,7 @@ make_in(struct sysvmp_msg *m, size_t len)
     if (error == 0)
         error = memory_take(m->arena, (uint64_t) len + LIST_HEADER, 0,
             &patience, &m->unit);
-    return error;
+    return memory_busy(error);
 }
 
 int

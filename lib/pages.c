@@ -16,6 +16,12 @@
 #    define MADV_REMOVE 9
 #endif
 
+/*
+ * Where there is no memory, or none that works, a touch would be SIGBUS.  Any
+ * other refusal says that the kernel does not do this for us: EINVAL before
+ * 5.14, EPERM or ENOSYS by a filter of system calls.  Then the memory is had
+ * at the first touch, as it is for small blocks.
+ */
 int
 pages_fill(void *address, size_t length)
 {
@@ -25,7 +31,8 @@ pages_fill(void *address, size_t length)
         CALL(result, SEAM_MADVISE,
             madvise(address, length, MADV_POPULATE_WRITE));
     while (result == -EINTR);
-    return result == -ENOMEM || result == -EFAULT ? -ENOMEM : 0;
+    return result == -ENOMEM || result == -EFAULT || result == -EHWPOISON
+        ? -ENOMEM : 0;
 }
 
 bool

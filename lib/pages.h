@@ -10,7 +10,8 @@
 #include <stddef.h>
 
 /* Gets memory for all of it: -ENOMEM where there is none, which a touch would
- * answer with SIGBUS.  Where the kernel can't (before 5.14): 0. */
+ * answer with SIGBUS.  Where the kernel can't (before 5.14), or a filter of
+ * system calls forbids it: 0, and the touch does it. */
 int pages_fill(void *address, size_t length);
 /* Gives it back; what was there reads as zero.  false: it did not. */
 bool pages_drop(void *address, size_t length);

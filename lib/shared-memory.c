@@ -23,10 +23,6 @@
 #include "memory.h"
 #include "slab.h"
 
-/* A holder of the heap's lock may wait for a CPU, where many do; longer than
- * that it is stopped. */
-#define PATIENCE_MS 1000
-
 static int
 take_run(struct arena *arena, size_t size, struct deadline *patience,
     void **block)
@@ -90,7 +86,7 @@ enter_first(struct arena **arena)
 static int
 take(size_t size, void **block)
 {
-    struct deadline patience = DEADLINE(PATIENCE_MS);
+    struct deadline patience = MEMORY_PATIENCE;
     struct arena *arena = ours();
     int error = 0;
 
@@ -102,11 +98,11 @@ take(size_t size, void **block)
         return error;
     error = size <= SLAB_LARGEST ? take_place(arena, size, &patience, block)
                                  : take_run(arena, size, &patience, block);
-    if (error == -ETIMEDOUT || error == -ENOBUFS)
+    if (error == -ENOBUFS)
         error = error_detail(-EAGAIN,
-            "the lock of this program's shared memory could not be had: a "
-            "process that has it was stopped, or its words were overwritten");
-    return error;
+            "no block of this program's shared memory could be had: its "
+            "tables were overwritten");
+    return memory_busy(error);
 }
 
 void *

@@ -845,7 +845,8 @@ void sysvmp_conn_destroy(struct sysvmp_conn *c);
  * in place and sent whole.  It is this process's alone; a child forked
  * meanwhile has no part in it.  What a process has of them goes back to the
  * others when it ends.  Returns 0; -ENOMEM, no room; -EAGAIN, some process was
- * stopped in the middle of taking memory; or a creation code.
+ * stopped for a second in the middle of taking memory, or of giving some back
+ * to the system; or a creation code.
  */
 SYSVMP_MUST_CHECK int sysvmp_msg_create(struct sysvmp_msg **out, size_t len);
 

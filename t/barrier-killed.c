@@ -13,7 +13,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { LONG_MS = 10000, BOUND_MS = 1000, OTHER = 200, DEAD = 40,
+enum { LONG_MS = 20000, BOUND_MS = LONG_MS / 2, OTHER = 200, DEAD = 40,
     ROUNDS = 100 };
 
 static struct sysvmp_barrier *b;

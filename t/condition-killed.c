@@ -14,7 +14,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { LONG_MS = 10000, BOUND_MS = 1000, TOGETHER = 3, ROUNDS = 200,
+enum { LONG_MS = 20000, BOUND_MS = LONG_MS / 2, TOGETHER = 3, ROUNDS = 200,
     DEAD = 40 };
 
 static struct sysvmp_condition *c;

@@ -4,7 +4,7 @@
  * less than half of its share.  Each puts back what it got, so the queue has
  * as many messages all the time; or there are so many that it is over before
  * all are gone.  On a busy machine one may get less of the CPU: one good run
- * of some will do.
+ * of some will do, each longer than the one before.
  *
  *     fair.t            what make check runs
  *     fair.t long       for 5 seconds each
@@ -17,7 +17,7 @@
 
 
 enum { CONSUMERS = 4, LEAST_EACH = 100, QUICK_MS = 300, LONG_MS = 5000,
-    BATCH = 4, LONGEST = 8000, TRIES = 3, A_LOT = 1500000 };
+    BATCH = 4, LONGEST = 8000, TRIES = 8, A_LOT = 1500000 };
 
 static struct {
     _Atomic int ready, go, over;
@@ -135,7 +135,7 @@ share(const struct kind *kind, int ms)
 
     do {
         make_queue(kind);
-        result = run(kind, ms);
+        result = run(kind, ms * (1 + tries));
         left = sysvmp_queue_qsize(q) + (kind->keeps ? result.sum : 0);
         percent = result.sum > 0 ? result.least * CONSUMERS * 100 / result.sum
                                  : 0;

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum {
-    BOUND_MS = 10000,
+    BOUND_MS = 20000,
     SHORT_MS = 20,
     BATCH = 5,
     JOINERS = 3,

@@ -93,9 +93,13 @@ after_blind_release(void *fault)
     must(sysvmp_lock_acquire(lock, 0), "acquire");
     p = started(wait_for_it, fault);
     until(stage, 1);
-    pause_ms(BLIND_MS);
+    if (!asleep((pid_t)sysvmp_process_pid(p)))
+        bail("the waiter does not sleep");
     atomic_store(&mutex()->word.words->owner, 0);
-    pause_ms(BLIND_MS);
+    if (fault != NULL)
+        until(stage, 2); /* as is wanted */
+    else
+        pause_ms(BLIND_MS);
     seen = atomic_load(stage);
     word_hand_on(&mutex()->word); /* now it looks */
     is_int(0, end_of(p), "lock-barrier: the waiter ends");

@@ -15,7 +15,7 @@
 
 #include <inttypes.h>
 
-enum { PROCESSES = 2, RUN_MS = 2000, CONTROL_MS = 500, TRIES = 3 };
+enum { PROCESSES = 2, RUN_MS = 2000, CONTROL_MS = 500, TRIES = 6 };
 
 static struct sysvmp_lock *common, *own[PROCESSES];
 

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BOUND_MS = 10000, SHORT_MS = 20, MANY = 300, HANDOVERS = 301,
+enum { BOUND_MS = 40000, SHORT_MS = 20, MANY = 300, HANDOVERS = 301,
     DESTROYED = 40 };
 
 #define MS INT64_C(1000000)

@@ -14,8 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BOUND_MS = 10000 };
-
 int64_t
 now_ns(void)
 {
@@ -94,7 +92,7 @@ voluntary_switches(pid_t id)
 int
 asleep(pid_t id)
 {
-    int64_t end = now_ns() + BOUND_MS * INT64_C(1000000);
+    int64_t end = now_ns() + tap_timeout_s() * INT64_C(1000000000) / 6;
     int64_t ticks, switches, switches_before = -1;
     int looks = 0;
     char state;

@@ -48,7 +48,7 @@ timeouts(void)
     struct sysvmp_process *p = started(wait_for_word, NULL);
 
     ok(join_ns(p, SYSVMP_NOWAIT, -EAGAIN, "process-join: no waiting") <
-        2000 * MS, "... takes no time");
+        20000 * (int64_t)MS, "... takes no time");
     ok(join_ns(p, 1, -ETIMEDOUT, "a timeout of 1 ms") >= 1 * MS,
         "... is not early");
     ok(join_ns(p, 30, -ETIMEDOUT, "a timeout of 30 ms") >= 30 * MS,
@@ -81,7 +81,7 @@ interrupted(void)
     ns = join_ns(p, 200, -ETIMEDOUT, "a signal each ms");
     every_ms(0);
     ok(ns >= 200 * MS, "... does not cut it short");
-    ok(ns < 5000 * (int64_t)MS, "... nor lengthen it");
+    ok(ns < 20000 * (int64_t)MS, "... nor lengthen it");
     ok(signals > 1, "... they did arrive");
     every_ms(1);
     atomic_store(word, 1);

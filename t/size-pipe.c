@@ -19,7 +19,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { BOUND_MS = 10000, KERNELS_MOST = 16384, LINES = 9 };
+enum { BOUND_MS = 40000, KERNELS_MOST = 16384, LINES = 9 };
 
 #define ROOM (256 * KIB)
 #define MOST 262144

@@ -22,7 +22,7 @@ int slay(pid_t pid);
 /* Zeroed memory that later children share; never freed. */
 void *shared(size_t size);
 /* Waits until the word has that value, or a greater one; bails out if that
- * takes over 20 s. */
+ * takes over 20 s, or a third of SYSVMP_TEST_TIMEOUT. */
 void until(_Atomic int *word, int value);
 /* The same for any state. */
 void until_true(int (*state)(void *), void *arg, const char *what);

@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TIMEOUT_S = 60, LEFT_MS = 2000 };
+enum { TIMEOUT_S = 60 };
 
 /* Shared with the watcher, and with the children. */
 struct tally {
@@ -56,8 +56,8 @@ on_signal(int sig)
     errno = error;
 }
 
-static int
-test_timeout(void)
+int
+tap_timeout_s(void)
 {
     const char *s = getenv("SYSVMP_TEST_TIMEOUT");
     int seconds = s ? atoi(s) : 0;
@@ -77,11 +77,12 @@ catch_signals(void)
     }
 }
 
-/* A last member may still be on its way out, with its objects. */
+/* A last member may still be on its way out, with its objects, and a janitor
+ * at work: 10 s, unless the test has more. */
 static int
 wait_for_nothing_left(void)
 {
-    int64_t end = now_ns() + LEFT_MS * INT64_C(1000000);
+    int64_t end = now_ns() + tap_timeout_s() * INT64_C(1000000000) / 6;
     int left;
 
     while ((left = ipc_left()) > 0 && now_ns() < end)
@@ -92,7 +93,7 @@ wait_for_nothing_left(void)
 static _Noreturn void
 watch(pid_t pid)
 {
-    int status, left, seconds = test_timeout();
+    int status, left, seconds = tap_timeout_s();
 
     watched = pid;
     setpgid(pid, pid);

@@ -31,6 +31,10 @@
 void plan(int tests);
 /* The exit status for main(). */
 int done(void);
+/* Seconds that the test may take: SYSVMP_TEST_TIMEOUT, or 60.  What only
+ * guards against a hang is a part of that, as whoever runs the tests on a slow
+ * machine, or under valgrind, allows them more. */
+int tap_timeout_s(void);
 
 /* These answer whether it was so. */
 int ok(int condition, const char *text, ...) TAP_PRINTF(2, 3);
@@ -66,7 +70,8 @@ void pause_ms(int ms);
 /* Of a process or a thread, by its id; -1 if it is gone. */
 int64_t cpu_ticks(pid_t id);
 int64_t voluntary_switches(pid_t id);
-/* Waits until it sleeps and goes on sleeping; 0 if that takes over 10 s. */
+/* Waits until it sleeps and goes on sleeping; 0 if that takes over 10 s, or a
+ * sixth of SYSVMP_TEST_TIMEOUT. */
 int asleep(pid_t id);
 
 #endif /* TAP_H */

@@ -16,7 +16,7 @@ enum {
     BYTES = 64,
     UNREAD = 20000,
     UNREAD_BYTES = 100,
-    END_MS = 1000, /* to end: far more than it takes, far less than a wait */
+    END_MS = 10000, /* to end: far more than it takes, far less than a wait */
     SLACK_MIB = 16,
     WAVES = 20
 };

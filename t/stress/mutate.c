@@ -41,7 +41,7 @@
 enum {
     HANG_S = 30, /* a lock that is damaged costs each call 0.1 s more */
     PATIENCE_MS = 300, /* with a call that may wait for ever */
-    MARGIN_MS = 2000, /* over its timeout: not slow, but hanging */
+    MARGIN_MS = 10000, /* over its timeout: not slow, but hanging */
     EACH = 24,        /* mutations of one program */
     QUICK_MS = 2500,
     MILLION = 1000000,

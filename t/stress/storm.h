@@ -37,7 +37,7 @@
 
 #include "stage.h"
 
-enum { STORM_WORKERS_MAX = 16, STORM_THREADS_MAX = 4, STORM_HANG_S = 10 };
+enum { STORM_WORKERS_MAX = 16, STORM_THREADS_MAX = 4, STORM_HANG_S = 20 };
 
 struct storm {
     int workers;
