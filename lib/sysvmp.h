@@ -18,6 +18,7 @@
  *   -EIDRM    the kernel's object was removed under us: by ipcrm(1), or by
  *             systemd's RemoveIPC=yes at log-out
  *   -EACCES   no permission: objects are for the user who created them
+ *   -ENOSYS   a filter of system calls has forbidden System V IPC since
  *   -ENOSPC   this process has no seat (1,050 processes use one program's
  *             objects at most), or a table of the system is full
  *   -ENOMEM   no memory
