@@ -8,7 +8,8 @@
  * nothing is left but what the failing call should have removed.
  *
  * Each call's turn comes with SYSVMP_CRASH_ALL=1 (`make check-crash`); else
- * every twelfth's, another one in each run.
+ * every twelfth's, another one in each run; of what a filter of system calls
+ * may answer one error for each kind of call.
  */
 #include <config.h>
 
@@ -121,7 +122,7 @@ is_listed(int code, unsigned codes)
         int code;
         unsigned codes;
     } lists[] = {
-        {ENOSYS, CREATION},
+        {ENOSYS, CREATION | COMMON | LEAVING},
         {EACCES, CREATION | COMMON | LEAVING},
         {ENOSPC, CREATION | COMMON},
         {ENOMEM, CREATION | COMMON},
@@ -1027,6 +1028,30 @@ static const struct failure failures[] = {
     {SEAM_READ, 1 << ONCE, {EINTR}},
 };
 
+/* What a filter of system calls, or another user since, makes of any call;
+ * and what a semop answers that would go over its range. */
+static const int refusals[] = {EACCES, EPERM, ENOSYS, ERANGE};
+
+enum { REFUSALS = sizeof(refusals) / sizeof(refusals[0]) };
+
+/* All of them, or one for each call. */
+static int
+walk_refusals(void (*fn)(void))
+{
+    enum { ALL = 2 * REFUSALS };
+    int bad = 0;
+
+    for (int call = 0; call < SEAM_CALLS; call++) {
+        unsigned first = step > 1 ? chance(&seed, ALL) : 0;
+        unsigned end = step > 1 ? first + 1 : ALL;
+
+        for (unsigned i = first; i < end; i++)
+            bad += walk(fn, (enum seam)call, (enum mode)(i % 2),
+                refusals[i / 2]);
+    }
+    return bad;
+}
+
 static void
 walk_all(const char *name, void (*fn)(void))
 {
@@ -1038,6 +1063,7 @@ walk_all(const char *name, void (*fn)(void))
             for (const int *code = failures[i].codes;
                  (failures[i].modes & 1u << mode) && *code; code++)
                 bad += walk(fn, failures[i].call, (enum mode)mode, *code);
+    bad += walk_refusals(fn);
     is_int(0, bad, "fault walk: %s: %d faults", name,
         sum.faults - faults);
 }
