@@ -24,7 +24,7 @@
 enum {
     SHORT_MS = 30,   /* runs out while the process is stopped */
     BOUND_MS = 5000, /* longer than any wait that is not a hang */
-    ROUNDS = 2,      /* points of a case in the quick form */
+    ROUNDS = 1,      /* points of a case in the quick form */
     POINTS_MAX = 200
 };
 

@@ -8,7 +8,8 @@
  *
  * The one that fails stays alive all the time: its death would wake the peer.
  * Each error, once and for good, at each n comes with SYSVMP_CRASH_ALL=1
- * (`make check-crash`); else one of them at each n, others in each run.
+ * (`make check-crash`); else one of them at each n, and every third refusal in
+ * earnest, others in each run.
  */
 #include <config.h>
 
@@ -73,7 +74,10 @@ struct wake_case {
     int (*wake)(void);
     int (*state)(void);   /* what the call changes; NULL: can't be told */
     int (*again)(void);   /* as wake(); NULL: only the waker can make it */
-    void (*settle)(void); /* the waker's last step, after any result; NULL */
+    /* Of the waker: its step before the call, when the peer sleeps; its last
+     * step, after any result of the call.  NULL: none. */
+    void (*enter)(void);
+    void (*settle)(void);
 };
 
 /*
@@ -544,6 +548,13 @@ wait_at_barrier(void)
     return result > 0 ? 0 : result;
 }
 
+/* By the tester, who does not wait for ever. */
+static int
+complete_barrier(void)
+{
+    return sysvmp_barrier_wait(b, BOUND_MS);
+}
+
 static int
 be_cancelled(void)
 {
@@ -623,67 +634,68 @@ destroy_all(void)
 }
 
 static const struct wake_case cases[] = {
-    {"get, put", create_plain, NULL, get, put, size, put, NULL},
+    {"get, put", create_plain, NULL, get, put, size, put, NULL, NULL},
     {"get, put of a large message", create_plain, NULL, get, put_large, size,
-        put_large, NULL},
+        put_large, NULL, NULL},
     {"get, put_many", create_plain, NULL, get, put_many, size, put_many,
-        NULL},
-    {"get, put_msg", create_plain, NULL, get, put_in_place, size,
-        put_in_place, NULL},
-    {"get, put, bounded", create_bounded, NULL, get, put, size, put, NULL},
-    {"put, get, full", create_full, NULL, put, get, size, get, NULL},
-    {"get at the end, close", create_with_end, NULL, get_end, close_queue,
-        NULL, NULL, NULL},
-    {"poll(2), put", create_told, NULL, poll_for_message, put, size, put,
-        NULL},
-    {"get, task_return", create_joinable, get_one, get, task_return, size,
-        put, NULL},
-    {"get at the end, task_done", create_joinable_with_end,
-        get_one_and_close, get_end, task_done, NULL, NULL, NULL},
-    {"join, task_done", create_joinable, get_one, join, task_done, is_joined,
         NULL, NULL},
+    {"get, put_msg", create_plain, NULL, get, put_in_place, size,
+        put_in_place, NULL, NULL},
+    {"get, put, bounded", create_bounded, NULL, get, put, size, put, NULL,
+        NULL},
+    {"put, get, full", create_full, NULL, put, get, size, get, NULL, NULL},
+    {"get at the end, close", create_with_end, NULL, get_end, close_queue,
+        NULL, NULL, NULL, NULL},
+    {"poll(2), put", create_told, NULL, poll_for_message, put, size, put,
+        NULL, NULL},
+    {"get, task_return", create_joinable, get_one, get, task_return, size,
+        put, NULL, NULL},
+    {"get at the end, task_done", create_joinable_with_end,
+        get_one_and_close, get_end, task_done, NULL, NULL, NULL, NULL},
+    {"join, task_done", create_joinable, get_one, join, task_done, is_joined,
+        NULL, NULL, NULL},
     {"recv, send", create_pipe, NULL, recv_one, send_one, is_readable_now,
-        send_one, NULL},
+        send_one, NULL, NULL},
     {"poll, send", create_pipe, NULL, poll_conn, send_one, is_readable_now,
-        send_one, NULL},
+        send_one, NULL, NULL},
     {"send, recv, full", create_full_pipe, NULL, send_large, recv_one, NULL,
-        recv_one, NULL},
+        recv_one, NULL, NULL},
     {"recv, close", create_pipe, leave_receiving, recv_end, close_sending,
-        NULL, NULL, NULL},
+        NULL, NULL, NULL, NULL},
     {"send, close, full", create_full_pipe, leave_sending, send_to_nobody,
-        close_receiving, NULL, NULL, NULL},
+        close_receiving, NULL, NULL, NULL, NULL},
     {"acquire, release of a lock", create_lock, take_lock, acquire_lock,
-        release_lock, lock_is_held, OTHERS_RELEASE, NULL},
+        release_lock, lock_is_held, OTHERS_RELEASE, NULL, NULL},
     {"acquire, release of an rlock", create_rlock, take_rlock, acquire_rlock,
-        release_rlock, rlock_is_held, NULL, NULL},
+        release_rlock, rlock_is_held, NULL, NULL, NULL},
     {"acquire, release of a semaphore", create_semaphore, NULL, acquire_one,
-        release_one, value, release_one, NULL},
+        release_one, value, release_one, NULL, NULL},
     {"acquire, release of a permit", create_permits, take_permits,
-        acquire_one, release_one, value, NULL, NULL},
-    {"wait, notify", create_condition, take_condition, wait_at_condition,
-        notify, NULL, take_and_notify, release_condition},
-    {"wait, notify_all", create_condition, take_condition, wait_at_condition,
-        notify_all, NULL, take_and_notify, release_condition},
+        acquire_one, release_one, value, NULL, NULL, NULL},
+    {"wait, notify", create_condition, NULL, wait_at_condition, notify,
+        NULL, take_and_notify, take_condition, release_condition},
+    {"wait, notify_all", create_condition, NULL, wait_at_condition,
+        notify_all, NULL, take_and_notify, take_condition, release_condition},
     {"barrier_wait by both", create_barrier, NULL, wait_at_barrier,
-        wait_at_barrier, barrier_state, wait_at_barrier, NULL},
+        wait_at_barrier, barrier_state, complete_barrier, NULL, NULL},
     {"barrier_wait, reset", create_barrier, NULL, be_cancelled, reset,
-        barrier_state, reset, NULL},
+        barrier_state, reset, NULL, NULL},
     {"barrier_wait, abort", create_barrier, NULL, be_cancelled,
-        abort_barrier, barrier_state, abort_barrier, NULL},
+        abort_barrier, barrier_state, abort_barrier, NULL, NULL},
     {"event_wait, set", create_event, NULL, wait_for_set, set, is_set, set,
-        NULL},
+        NULL, NULL},
     {"wait for any, put", create_plain, NULL, wait_for_queue, put, size, put,
-        NULL},
+        NULL, NULL},
     {"wait for any, put of a large message", create_plain, NULL,
-        wait_for_queue, put_large, size, put_large, NULL},
+        wait_for_queue, put_large, size, put_large, NULL, NULL},
     {"wait for any, send", create_pipe, NULL, wait_for_conn, send_one,
-        is_readable_now, send_one, NULL},
+        is_readable_now, send_one, NULL, NULL},
     {"wait for any, set", create_event, NULL, wait_for_event, set, is_set,
-        set, NULL},
+        set, NULL, NULL},
     {"wait for any, close", create_with_end, NULL, wait_for_end, close_queue,
-        NULL, NULL, NULL},
+        NULL, NULL, NULL, NULL},
     {"wait for any, task_return", create_joinable, get_one, wait_for_queue,
-        task_return, size, put, NULL},
+        task_return, size, put, NULL, NULL},
 };
 
 enum { CASES = sizeof(cases) / sizeof(cases[0]) };
@@ -792,6 +804,8 @@ run_waker(void *arg)
         w->have();
     atomic_store(&now->ready, 1);
     until(&now->go, 1);
+    if (w->enter)
+        w->enter();
     if (begin_to_fail() < 0)
         return 1;
     before = testing_all_calls();
@@ -833,12 +847,15 @@ comes(_Atomic int *word, int seen)
     return 1;
 }
 
-/* The codes of sysvmp.h that say: the kernel would not. */
+/* The codes of sysvmp.h that say: the kernel would not.  -EOVERFLOW is what a
+ * release makes of ERANGE, which says that there would be too many. */
 static int
 is_code(int code)
 {
-    return code == -EACCES || code == -ENOSPC || code == -ENOMEM ||
-        code == -EIDRM || code == -EBADF || code == -ENOSYS;
+    if (now->error == ERANGE && code == -EOVERFLOW)
+        return 1;
+    return code == -EACCES || code == -ENOSYS || code == -ENOSPC ||
+        code == -ENOMEM || code == -EIDRM || code == -EBADF;
 }
 
 /* The waker's calls work again; or, where they never will, it dies, and what
@@ -865,7 +882,7 @@ look_refused(const struct wake_case *w, int state, pid_t *waker)
     if (w->state && !atomic_load(&now->back) && w->state() != state)
         wrong(w, "something was done");
     settle(w, waker);
-    if (w->again && w->again() < 0)
+    if (w->again && !bad && w->again() < 0)
         wrong(w, "a healthy process can't do it");
     if (!comes(&now->back, 1))
         wrong(w, "the peer sleeps, though a healthy process has done it");
@@ -1003,23 +1020,23 @@ try_to_fail(void *arg)
     return begin_to_fail() < 0;
 }
 
-/* All cases, while the kernel refuses in earnest. */
+/* All cases, or every third, while the kernel refuses in earnest. */
 static void
 refuse(enum failure failure, int error, const char *name)
 {
-    int all_bad = 0;
+    int step = complete ? 1 : 3, all_bad = 0;
 
     *now = (struct round){.failure = failure, .error = error};
     if (reap(child(try_to_fail, NULL)) != 0) {
         skip(1, "%s: that can't be had here", name);
         return;
     }
-    for (int i = 0; i < CASES; i++) {
+    for (int i = (int)chance(&seed, (unsigned)step); i < CASES; i += step) {
         bad = 0;
         (void)play_with(&cases[i], failure, error, 0);
         all_bad += bad > 0;
     }
-    is_int(0, all_bad, "%s: all %d cases", name, CASES);
+    is_int(0, all_bad, "%s: each call says what was done", name);
 }
 
 int

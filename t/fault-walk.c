@@ -122,7 +122,7 @@ is_listed(int code, unsigned codes)
         int code;
         unsigned codes;
     } lists[] = {
-        {ENOSYS, CREATION},
+        {ENOSYS, CREATION | COMMON | LEAVING},
         {EACCES, CREATION | COMMON | LEAVING},
         {ENOSPC, CREATION | COMMON},
         {ENOMEM, CREATION | COMMON},

@@ -23,10 +23,10 @@
 enum {
     BOUND_MS = 5000, /* longer than any wait that is not a hang */
     HELD_MS = 130,   /* longer than anybody is patient with the stopped one */
-    ROUNDS = 3,      /* points of the put in the quick form */
+    ROUNDS = 2,      /* points of the put in the quick form */
     POINTS_MAX = 100,
     USERS = 3,
-    TAKERS = 20,
+    TAKERS = 10,
     TAKERS_ALL = 500,
     NUMBERS = 1 << 20
 };
