@@ -153,6 +153,17 @@ rouse(const struct gate *gate)
         (void) sysv_semop(gate->semaphores, &all, 1);
 }
 
+bool
+channel_rouse(struct channel *channel, bool receivers)
+{
+    struct handle *handle = channel->handle;
+
+    if (own_load(receivers ? &handle->receivers : &handle->senders) == 0)
+        return true;
+    rouse(receivers ? &channel->receive : &channel->send);
+    return false;
+}
+
 /*
  * Everybody who sleeps there is woken, until none of ours is left: one that
  * was about to sleep, or whose token another process took, is reached in the
@@ -161,11 +172,8 @@ rouse(const struct gate *gate)
 void
 channel_expel(struct channel *channel, bool receivers)
 {
-    struct handle *handle = channel->handle;
     struct deadline round = DEADLINE(SYSVMP_FOREVER);
 
-    while (own_load(receivers ? &handle->receivers : &handle->senders) > 0) {
-        rouse(receivers ? &channel->receive : &channel->send);
+    while (!channel_rouse(channel, receivers))
         deadline_nap(&round, ROUSE_NS);
-    }
 }

@@ -161,5 +161,7 @@ ssize_t channel_messages(const struct channel *channel);
 int channel_full(const struct channel *channel);
 /* Sends this process's sleepers home, once a flag tells them to go. */
 void channel_expel(struct channel *channel, bool receivers);
+/* One round of that: true, when none is left in there. */
+bool channel_rouse(struct channel *channel, bool receivers);
 
 #endif /* SYSVMP_CHANNEL_H */
