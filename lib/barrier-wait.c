@@ -352,6 +352,33 @@ barrier_break(const struct sysvmp_barrier *b)
         break_from(b, state)));
 }
 
+/* Does a thread of this process wait there, in that generation? */
+static bool
+we_wait(const struct sysvmp_barrier *b, uint64_t generation)
+{
+    uint64_t me = own_load(&self.me);
+    struct waiters_walk walk;
+    struct waiter *waiter;
+
+    waiters_walk(&b->waiters, &walk);
+    while ((waiter = waiters_next(&walk)) != NULL)
+        if (shm_load(&waiter->owner) == me &&
+            shm_load(&waiter->word) == arrived_in(generation))
+            return true;
+    return false;
+}
+
+void
+barrier_resign(const struct sysvmp_barrier *b)
+{
+    uint64_t state;
+
+    do
+        state = shm_load(b->state);
+    while (pending(state) && we_wait(b, generation_of(state)) &&
+        !break_from(b, state));
+}
+
 void
 barrier_renew(const struct sysvmp_barrier *b)
 {

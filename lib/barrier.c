@@ -29,6 +29,14 @@ valid(const struct sysvmp_barrier *b)
     return b != NULL && handle_valid(&b->handle, BARRIER_MAGIC);
 }
 
+static bool
+resign(struct handle *handle, bool alone)
+{
+    (void) alone;
+    barrier_resign((struct sysvmp_barrier *) handle);
+    return true;
+}
+
 static int
 prepare(struct handle *handle)
 {
@@ -65,6 +73,7 @@ sysvmp_barrier_create(struct sysvmp_barrier **out, unsigned parties,
     b->parties = parties;
     b->action = action;
     b->arg = arg;
+    b->handle.resign = resign;
     wish.limit = parties;
     error = handle_make(&b->handle, BARRIER_MAGIC, &wish, prepare);
     if (error < 0)

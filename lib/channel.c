@@ -182,6 +182,18 @@ rouse(const struct gate *gate)
     return error == -ERANGE ? 0 : error;
 }
 
+bool
+channel_rouse(struct channel *channel, bool receivers)
+{
+    struct handle *handle = channel->handle;
+
+    if (own_load(receivers ? &handle->receivers : &handle->senders) == 0)
+        return true;
+    /* Refused: they stay where they are, and so it will be asked again. */
+    (void) rouse(receivers ? &channel->receive : &channel->send);
+    return false;
+}
+
 /*
  * Everybody who sleeps there is woken, until none of ours is left: one that
  * was about to sleep, or whose token another process took, is reached in the

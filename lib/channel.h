@@ -196,5 +196,7 @@ int channel_full(const struct channel *channel);
  * code: the kernel does not let us wake them.
  */
 int channel_expel(struct channel *channel, bool receivers);
+/* One round of that: true, when none is left in there. */
+bool channel_rouse(struct channel *channel, bool receivers);
 
 #endif /* SYSVMP_CHANNEL_H */

@@ -17,6 +17,7 @@
 #include "error.h"
 #include "fork.h"
 #include "leave.h"
+#include "member.h"
 #include "process.h"
 #include "stream.h"
 
@@ -26,7 +27,7 @@ static struct sysvmp_process main_process = {
     .magic = PROCESS_MAGIC,
     .borrowed = true,
     .name = main_name,
-    .pidfd = -1,
+    .ref = { .fd = -ESRCH },
 };
 
 /* Who the process was that we come from: itself, for a fork of the program's
@@ -38,52 +39,93 @@ static struct sysvmp_process *inherited = &main_process;
 struct sysvmp_process *
 sysvmp_current_process(void)
 {
-    pid_t pid;
+    uint64_t us;
 
     if (self.current_process != NULL)
         return self.current_process;
-    pid = getpid();
+    us = self_process();
     children_lock(); /* several threads may be the first to ask */
-    if (inherited->pid != pid) {
-        inherited->pid = pid;
+    if (inherited->identity != us) {
+        inherited->identity = us;
+        inherited->ref.pid = getpid();
         inherited->record.arena = NULL;
     }
     children_unlock();
     return inherited;
 }
 
-/* A pidfd of our parent; when it has ended, what is readable for ever. */
-static int
-parent_pidfd(pid_t pid)
+bool
+process_is_us(const struct sysvmp_process *p)
 {
-    int fd = process_pidfd(pid);
+    return p == self.current_process ||
+        (p->borrowed && p->identity == self_process());
+}
 
-    if (getppid() == pid || fd == -ENOSYS)
-        return fd;
-    if (fd >= 0) /* of another, who has the pid now */
-        close(fd);
-    fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+bool
+process_is_parent(const struct sysvmp_process *p)
+{
+    const struct sysvmp_process *us = self.current_process;
+
+    return us != NULL && p->borrowed && p->identity == us->maker;
+}
+
+/*
+ * A parent that we can see is our parent until it has ended.  Of one in
+ * another pid namespace the kernel says no more than 0, dead or alive (its
+ * children are given to a process of its own namespace), so we ask for its
+ * alive bit; that is down as well when it has left the program.
+ */
+int
+parent_ended(void)
+{
+    const struct sysvmp_process *us = self.current_process;
+    int dead;
+
+    if (!self.parent_hidden)
+        return getppid() != us->creator;
+    if (us->record.arena == NULL || arena_me(us->record.arena) == 0)
+        return -ECHILD;
+    dead = member_dead(us->record.arena, us->record.arena->home,
+        us->starter_owner);
+    return dead < 0 ? -ECHILD : dead;
+}
+
+/* A pidfd of our parent; when it has ended, what is readable for ever. */
+static void
+find_parent(struct pidref *ref, pid_t pid)
+{
+    if (self.parent_hidden) {
+        *ref = PIDREF_NONE;
+        ref->fd = -ENOSYS;
+        return;
+    }
+    pidref_take(ref, pid);
+    if (getppid() == pid) /* so it was that one which was opened */
+        return;
+    if (ref->fd >= 0 || ref->fd == -ESRCH)
+        pidref_take_ended(ref);
+    ref->pid = pid;
 }
 
 struct sysvmp_process *
 sysvmp_parent_process(void)
 {
     GUARDED;
-    static struct sysvmp_process parent = { .pidfd = -1 };
+    static struct sysvmp_process parent = { .ref = { .fd = -ESRCH } };
     const struct sysvmp_process *us = self.current_process;
 
     if (us == NULL) /* nobody of ours has started us */
         return NULL;
     children_lock();
-    if (parent.pid != us->creator) {
-        if (parent.pidfd >= 0)
-            close(parent.pidfd);
+    if (parent.identity != us->maker) {
+        struct pidref ref = parent.ref;
+
+        pidref_close(&ref);
         parent = *us->starter;
         parent.magic = PROCESS_MAGIC;
         parent.borrowed = true;
-        parent.pid = us->creator;
-        parent.pidfd = parent_pidfd(us->creator);
+        parent.identity = us->maker;
+        find_parent(&parent.ref, us->creator);
     }
     children_unlock();
     return &parent;
@@ -96,7 +138,8 @@ before_fork(void)
         return;
     inherited = self.current_process;
     inherited->borrowed = true;
-    inherited->pid = getpid();
+    inherited->identity = self_process();
+    inherited->ref.pid = getpid();
 }
 
 __attribute__((__constructor__)) static void
@@ -105,16 +148,30 @@ install(void)
     fork_hook = before_fork;
 }
 
+/*
+ * A parent that is dying lowers its alive bit, then sends the signal to the
+ * children that it has then, then gives them to another parent.  So one whose
+ * death we don't see after the prctl() will send it.  The first process of a
+ * pid namespace can't kill itself.
+ */
+static void
+die_with_parent(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (parent_ended() != 1)
+        return;
+    kill(getpid(), SIGKILL);
+    _exit(128 + SIGKILL);
+}
+
 void
 child_begin(struct sysvmp_process *p)
 {
     self.current_process = p;
+    self.parent_hidden = getppid() == 0;
     record_enter(&p->record);
-    if (p->die_with_parent) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        if (getppid() != p->creator) /* it was faster */
-            kill(getpid(), SIGKILL);
-    }
+    if (p->die_with_parent)
+        die_with_parent();
 }
 
 static void

@@ -45,6 +45,12 @@ registry_lock(void)
     pthread_mutex_lock(&self.registry_mutex);
 }
 
+bool
+registry_trylock(void)
+{
+    return pthread_mutex_trylock(&self.registry_mutex) == 0;
+}
+
 void
 registry_unlock(void)
 {
@@ -386,6 +392,17 @@ handle_give_up_all(struct arena *arena)
     for (struct handle *h = registry; h != NULL; h = h->next)
         if (h->arena == arena && h->give_up != NULL)
             h->give_up(h);
+}
+
+bool
+handle_resign_all(struct arena *arena, bool alone)
+{
+    bool all = true;
+
+    for (struct handle *h = registry; h != NULL; h = h->next)
+        if (h->arena == arena && h->resign != NULL)
+            all = h->resign(h, alone) && all;
+    return all;
 }
 
 void

@@ -44,6 +44,12 @@ struct handle {
     _Atomic uint32_t permits;   /* that this process has of a semaphore */
     /* Gives up what is held beside references and bells; or NULL. */
     void (*give_up)(struct handle *handle);
+    /*
+     * Before the end of this process, which goes on for a while: gives up what
+     * others wait for.  Alone: no other thread of ours is left.  False: one is
+     * in the middle of a call; try again.  Or NULL.
+     */
+    bool (*resign)(struct handle *handle, bool alone);
     struct arena *arena;
     struct handle *previous, *next;
     int holdings;
@@ -51,6 +57,7 @@ struct handle {
 };
 
 void registry_lock(void);
+bool registry_trylock(void);
 void registry_unlock(void);
 
 /* All under the registry's mutex. */
@@ -76,6 +83,8 @@ int handle_inherit_all(struct arena *arena);
  * every reference and rings every bell. */
 void handle_give_up_all(struct arena *arena);
 void handle_abandon_all(struct arena *arena);
+/* For leave.c: each handle resigns.  True: all have. */
+bool handle_resign_all(struct arena *arena, bool alone);
 /* When all is given up: closes the descriptors. */
 void handle_close_all(const struct arena *arena);
 /* In a child: it holds nothing of what this handle held in its parent. */

@@ -3,14 +3,21 @@
  * join.c: waits for children, and what is asked of them: alive, exit code,
  * signals.
  *
- * Only ever this one child is waited for, by its pid or pidfd: no SIGCHLD, no
- * wait for any child.  Threads may join at once: all wait without reaping;
- * who reaps does it under the mutex and writes down the code there.
+ * Only ever this one child is waited for, by its pidfd: no SIGCHLD, no wait
+ * for any child.  Threads may join at once: all wait without reaping; the one
+ * that reaps does it under the mutex and writes down the code there.
+ *
+ * The program may reap a child of ours itself, and then have another one with
+ * its pid; it may close a pidfd of ours and have another file there.  So no
+ * number is used before it is known to be our child's (pidref.h).  Where there
+ * is no pidfd, a child that is a member of the program has its pid as long as
+ * its alive bit is up; after that its start time tells.
  */
 #include "internal.h"
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,12 +26,21 @@
 
 #include "error.h"
 #include "hooks.h"
+#include "leave.h"
 #include "member.h"
 #include "memory.h"
 #include "process.h"
 
 #define NAP_NS       1000000 /* between looks where there is no pidfd */
 #define TERM_WAIT_MS 5000
+
+/* At the end: until the log says for whom we wait, and says it again; between
+ * two tries to give up what a thread of ours is using. */
+#define NOTICE_MS       5000
+#define NOTICE_AGAIN_MS 60000
+#define TRY_AGAIN_NS    INT64_C(20000000)
+
+#define BY_PIDFD ((idtype_t) 3) /* P_PIDFD; of Linux 5.4 */
 
 void
 children_lock(void)
@@ -60,19 +76,6 @@ children_forget(const struct sysvmp_process *p)
     children_lock();
     list_remove(&self.ended_children, p);
     children_unlock();
-}
-
-int
-process_pidfd(pid_t pid)
-{
-#ifdef SYS_pidfd_open
-    int fd = (int) syscall(SYS_pidfd_open, pid, 0); /* close-on-exec */
-
-    return fd < 0 ? -errno : fd;
-#else
-    (void) pid;
-    return -ENOSYS;
-#endif
 }
 
 /* How it ended, of a child that somebody else has reaped: newer kernels
@@ -114,61 +117,142 @@ ended(struct sysvmp_process *p, int code)
     }
 }
 
+/* What the kernel, or what the child has left, says of it. */
+enum fate {
+    RUNS,
+    REAPED,  /* it has ended, and we have its code */
+    GONE,    /* somebody else has reaped it */
+    REFUSED, /* the kernel can't be asked that way */
+};
+
+static int
+code_of(const siginfo_t *info)
+{
+    return info->si_code == CLD_EXITED ? info->si_status : -info->si_status;
+}
+
+static enum fate
+ask(idtype_t type, id_t id, int options, int *code)
+{
+    siginfo_t info = { .si_pid = 0 };
+    int result;
+
+    do
+        result = waitid(type, id, &info, WEXITED | WNOHANG | options);
+    while (result < 0 && errno == EINTR);
+    if (result < 0)
+        return errno == ECHILD ? GONE : REFUSED;
+    if (info.si_pid == 0)
+        return RUNS;
+    *code = code_of(&info);
+    return REAPED;
+}
+
+bool
+process_rings(const struct sysvmp_process *p)
+{
+    const struct arena *arena = p->record.arena;
+
+    return !process_borrowed(p) && arena != NULL && arena_me(arena) != 0 &&
+        member_dead(arena, arena->home, record_child(&p->record)) == 0;
+}
+
+/* Has a child with that pid ended otherwise than ours has noted of itself? */
+static bool
+contradicted(const struct sysvmp_process *p)
+{
+    int noted, seen;
+
+    return record_read(&p->record, &noted) &&
+        ask(P_PID, (id_t) p->ref.pid, WNOWAIT, &seen) == REAPED &&
+        seen != noted;
+}
+
+/*
+ * Without a pidfd.  Where nothing tells whose the pid is (no descriptor was
+ * left and /proc can't be read), we believe that it is the child's, unless
+ * what the child has noted says otherwise.
+ */
+static enum fate
+ask_by_pid(const struct sysvmp_process *p, int *code)
+{
+    enum pidref_owner owner;
+    enum fate fate;
+
+    if (process_rings(p))
+        return RUNS;
+    owner = pidref_owner(&p->ref);
+    if (owner == PIDREF_ANOTHERS ||
+        (owner == PIDREF_UNKNOWN && contradicted(p)))
+        return GONE;
+    fate = ask(P_PID, (id_t) p->ref.pid, 0, code);
+    return fate == REFUSED ? GONE : fate;
+}
+
+static enum fate
+fate_of(struct sysvmp_process *p, int *code)
+{
+    int fd = pidref_fd(&p->ref);
+    enum fate fate = REFUSED;
+
+    if (fd >= 0)
+        fate = ask(BY_PIDFD, (id_t) fd, 0, code);
+    return fate == REFUSED ? ask_by_pid(p, code) : fate;
+}
+
 /* Has it ended?  Under the mutex. */
 static bool
 reap(struct sysvmp_process *p)
 {
-    siginfo_t info = { .si_pid = 0 };
-    int result, code;
+    int code = 0;
+    enum fate fate;
 
     if (p->state == PROCESS_ENDED)
         return true;
-    do
-        result = waitid(P_PID, (id_t) p->pid, &info, WEXITED | WNOHANG);
-    while (result < 0 && errno == EINTR);
-    if (result == 0) {
-        if (info.si_pid == 0)
-            return false;
-        ended(p, info.si_code == CLD_EXITED ? info.si_status
-                                            : -info.si_status);
-        return true;
-    }
-    /* Not to be waited for: somebody else has reaped it. */
-    p->code_lost = !record_read(&p->record, &code) &&
-        !code_from_pidfd(p->pidfd, &code);
+    fate = fate_of(p, &code);
+    if (fate == RUNS)
+        return false;
+    p->code_lost = fate == GONE && !record_read(&p->record, &code) &&
+        !code_from_pidfd(pidref_fd(&p->ref), &code);
     ended(p, p->code_lost ? 0 : code);
     return true;
 }
 
+int
+process_fd(struct sysvmp_process *p)
+{
+    int fd;
+
+    children_lock();
+    fd = pidref_fd(&p->ref);
+    children_unlock();
+    return fd;
+}
+
+/* Is the pid surely its own?  Then we may sleep until that one ends: the
+ * kernel looks the number up when the wait begins. */
+static bool
+has_its_pid(const struct sysvmp_process *p)
+{
+    return process_rings(p) || pidref_owner(&p->ref) == PIDREF_ITS_OWN;
+}
+
 /* Sleeps until it has ended, a signal came, or the deadline has passed. */
 static void
-await(const struct sysvmp_process *p, struct deadline *deadline)
+await(struct sysvmp_process *p, struct deadline *deadline)
 {
     int64_t left = deadline_left(deadline);
-    struct pollfd end = { .fd = p->pidfd, .events = POLLIN };
+    struct pollfd end = { .fd = process_fd(p), .events = POLLIN };
     struct timespec time = { .tv_sec = (time_t) (left / 1000000000),
         .tv_nsec = (long) (left % 1000000000) };
     siginfo_t info;
 
-    if (p->pidfd >= 0)
+    if (end.fd >= 0)
         (void) ppoll(&end, 1, left == INT64_MAX ? NULL : &time, NULL);
-    else if (left == INT64_MAX && !process_borrowed(p))
-        (void) waitid(P_PID, (id_t) p->pid, &info, WEXITED | WNOWAIT);
+    else if (left == INT64_MAX && !process_borrowed(p) && has_its_pid(p))
+        (void) waitid(P_PID, (id_t) p->ref.pid, &info, WEXITED | WNOWAIT);
     else
         deadline_nap(deadline, NAP_NS);
-}
-
-static bool
-is_us(const struct sysvmp_process *p)
-{
-    return process_pid(p) == getpid();
-}
-
-/* The parent process: ours no more when we have another one. */
-static bool
-parent_ended(const struct sysvmp_process *p)
-{
-    return getppid() != p->pid;
 }
 
 int
@@ -179,23 +263,14 @@ process_look(struct sysvmp_process *p)
     if (!process_valid(p))
         return -EINVAL;
     if (process_borrowed(p))
-        return is_us(p) ? -ECHILD : parent_ended(p);
-    if (p->creator != getpid())
+        return process_is_parent(p) ? parent_ended() : -ECHILD;
+    if (!process_mine(p))
         return -ECHILD;
     children_lock();
     unstarted = p->state < PROCESS_STARTED;
     yes = p->state == PROCESS_STARTED ? reap(p) : p->state == PROCESS_ENDED;
     children_unlock();
     return unstarted ? -ESRCH : yes;
-}
-
-bool
-process_rings(const struct sysvmp_process *p)
-{
-    const struct arena *arena = p->record.arena;
-
-    return !process_borrowed(p) && arena != NULL && arena_me(arena) != 0 &&
-        member_dead(arena, arena->home, record_child(&p->record)) == 0;
 }
 
 static int
@@ -236,7 +311,7 @@ sysvmp_process_is_alive(struct sysvmp_process *p)
     GUARDED;
     int yes = process_look(p);
 
-    if (process_valid(p) && process_borrowed(p) && is_us(p))
+    if (process_valid(p) && process_is_us(p))
         return 1;
     if (yes == -ESRCH)
         return 0;
@@ -267,7 +342,12 @@ sysvmp_process_pid(const struct sysvmp_process *p)
     if (!process_valid(p))
         return error_return(-EINVAL);
     pid = process_pid(p);
-    return error_return(pid > 0 ? pid : -ESRCH);
+    if (pid > 0)
+        return pid;
+    if (process_is_parent(p) && self.parent_hidden)
+        return error_return(error_detail(-ESRCH, "the parent has no pid here: "
+            "it is in a pid namespace that this process can't see into"));
+    return error_return(-ESRCH);
 }
 
 const char *
@@ -282,39 +362,91 @@ sysvmp_process_daemon(const struct sysvmp_process *p)
     return process_valid(p) ? p->daemon : error_return(-EINVAL);
 }
 
+/* Why it has none. */
+static int
+no_sentinel(int fd)
+{
+    switch (fd) {
+    case -EMFILE:
+    case -ENFILE:
+        return error_detail(-ENOSPC,
+            "no descriptor was left for the sentinel when the process was "
+            "started: see ulimit -n and fs.file-max");
+    case -EBADF:
+    case -ESRCH:
+        return error_detail(-EBADF,
+            "the sentinel was closed in this process, which has closed all "
+            "descriptors (closefrom?), and can't be opened anew");
+    default:
+        return error_detail(-ENOSYS, "no sentinel: %s",
+            self.parent_hidden
+                ? "the parent is in a pid namespace that this process can't "
+                  "see into"
+                : "this kernel has no pidfd_open (Linux 5.3), or a filter "
+                  "of system calls refuses it");
+    }
+}
+
 int
 sysvmp_process_sentinel(const struct sysvmp_process *p)
 {
+    GUARDED;
+    int fd;
+
     if (!process_valid(p))
         return error_return(-EINVAL);
-    if (process_borrowed(p) ? is_us(p) : p->creator != getpid())
+    if (process_borrowed(p) ? !process_is_parent(p) : !process_mine(p))
         return error_return(-ECHILD);
-    if (p->pid == 0)
+    if (!process_borrowed(p) && p->state < PROCESS_STARTED)
         return error_return(-ESRCH);
-    if (p->pidfd == -EMFILE || p->pidfd == -ENFILE)
-        return error_return(error_detail(-ENOSPC,
-            "no descriptor was left for the sentinel when the process was "
-            "started: see ulimit -n and fs.file-max"));
-    if (p->pidfd < 0)
-        return error_return(error_detail(-ENOSYS,
-            "no sentinel: this kernel has no pidfd_open (Linux 5.3)"));
-    return p->pidfd;
+    fd = process_fd((struct sysvmp_process *) p);
+    return error_return(fd >= 0 ? fd : no_sentinel(fd));
 }
 
 static int
-send_signal(const struct sysvmp_process *p, int sig)
+signal_result(long result)
 {
-    int result;
-
-#ifdef SYS_pidfd_send_signal
-    if (p->pidfd >= 0)
-        result = (int) syscall(SYS_pidfd_send_signal, p->pidfd, sig, NULL, 0);
-    else
-#endif
-        result = kill(process_pid(p), sig);
     if (result == 0 || errno == ESRCH)
         return 0;
     return errno == EPERM ? -EACCES : -EINVAL;
+}
+
+static bool
+may_use_pid(const struct sysvmp_process *p)
+{
+    if (process_borrowed(p))
+        return parent_ended() == 0;
+    return process_rings(p) || pidref_owner(&p->ref) != PIDREF_ANOTHERS;
+}
+
+/* By its pid, which it keeps meanwhile unless somebody reaps it behind our
+ * back. */
+static int
+signal_pid(const struct sysvmp_process *p, int sig)
+{
+    if (process_borrowed(p) && self.parent_hidden)
+        return error_detail(-EACCES,
+            "the parent is in a pid namespace that this process can't see "
+            "into");
+    return may_use_pid(p) ? signal_result(kill(p->ref.pid, sig)) : 0;
+}
+
+/* Under the mutex.  A filter of system calls may allow the one and refuse the
+ * other; a pid that we may not signal stays so. */
+static int
+send_signal(struct sysvmp_process *p, int sig)
+{
+    long result = -1;
+    int fd = pidref_fd(&p->ref);
+
+    errno = ENOSYS;
+#ifdef SYS_pidfd_send_signal
+    if (fd >= 0)
+        result = syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0);
+#endif
+    if (result < 0 && (errno == ENOSYS || errno == EPERM))
+        return signal_pid(p, sig);
+    return signal_result(result);
 }
 
 int
@@ -328,7 +460,7 @@ sysvmp_process_signal(struct sysvmp_process *p, int sig)
     if (result != 0) /* of one that has ended: 0 */
         return result == 1 ? 0 : error_return(result);
     children_lock(); /* nobody of ours reaps it meanwhile */
-    if (process_borrowed(p) || p->state == PROCESS_STARTED)
+    if (process_borrowed(p) || !reap(p))
         result = send_signal(p, sig);
     children_unlock();
     return error_return(result);
@@ -386,24 +518,78 @@ first_child(bool daemons)
 static void
 signal_daemons(int sig)
 {
+    struct sysvmp_process *p, *next;
+
+    children_lock();
+    for (p = self.children; p != NULL; p = next) {
+        next = p->next;
+        if (p->daemon && !reap(p))
+            (void) send_signal(p, sig);
+    }
+    children_unlock();
+}
+
+/*
+ * The end.
+ */
+
+/* Tells the log for whom we wait.  Not under the mutex: it is the program's
+ * function. */
+static void
+give_notice(void)
+{
+    char name[64];
+    pid_t pid = 0;
+    int others = -1;
+
     children_lock();
     for (struct sysvmp_process *p = self.children; p != NULL; p = p->next)
-        if (p->daemon)
-            (void) send_signal(p, sig);
+        if (++others == 0) {
+            snprintf(name, sizeof(name), "%s", p->name);
+            pid = p->ref.pid;
+        }
     children_unlock();
+    if (others >= 0)
+        hooks_log(SYSVMP_LOG_WARNING, "exit: this process waits for the end "
+            "of %s (pid %ld) and of %d more of its children", name,
+            (long) pid, others);
+}
+
+/*
+ * Our children may be waiting for what we have, so that is given up first.
+ * Where a thread of ours is using it, it is tried again soon; and now and then
+ * in any case, as other threads may come to have more.
+ */
+static void
+await_at_end(struct sysvmp_process *p, struct deadline *deadline,
+    struct deadline *notice)
+{
+    int64_t left = deadline_left(notice);
+    struct deadline brief;
+
+    if (!leave_resign() && left > TRY_AGAIN_NS)
+        left = TRY_AGAIN_NS;
+    brief = deadline_brief(deadline, left);
+    await(p, &brief);
+    if (deadline_left(notice) > 0)
+        return;
+    if (first_child(false) != NULL)
+        give_notice();
+    *notice = DEADLINE(NOTICE_AGAIN_MS);
 }
 
 void
 children_finish(void)
 {
+    struct deadline notice = DEADLINE(NOTICE_MS);
     struct deadline term = DEADLINE(TERM_WAIT_MS);
     struct deadline forever = DEADLINE(SYSVMP_FOREVER);
     struct sysvmp_process *p;
 
     signal_daemons(SIGTERM);
     while ((p = first_child(true)) != NULL && deadline_left(&term) > 0)
-        await(p, &term);
+        await_at_end(p, &term, &notice);
     signal_daemons(SIGKILL);
     while ((p = first_child(false)) != NULL)
-        await(p, &forever);
+        await_at_end(p, &forever, &notice);
 }

@@ -6,6 +6,8 @@
  */
 #include "internal.h"
 
+#include <sys/stat.h>
+
 #include "block.h"
 #include "cradle.h"
 #include "error.h"
@@ -120,10 +122,53 @@ enter(struct arena **arena)
     return arena_ensure(arena);
 }
 
+/* Is no other thread of ours left?  The number of links to that directory is
+ * the number of its entries, and two. */
+static bool
+no_other_thread(void)
+{
+    struct stat status;
+
+    return only_thread() ||
+        (stat("/proc/self/task", &status) == 0 && status.st_nlink == 3);
+}
+
+bool
+leave_resign(void)
+{
+    const struct arena *arena;
+    bool all = true;
+
+    if (!registry_trylock())
+        return false;
+    arena = arena_current;
+    if (arena != NULL && arena_me(arena) != 0)
+        all = handle_resign_all(arena_current, no_other_thread());
+    registry_unlock();
+    return all;
+}
+
+/* Whoever has the registry may wait for this thread, or be this thread, in a
+ * function of the program's that it was called for: then the kernel does it
+ * all. */
+static bool
+registry_lock_at_end(void)
+{
+    struct deadline patience = DEADLINE(PATIENCE_MS);
+
+    while (!registry_trylock()) {
+        if (deadline_left(&patience) == 0)
+            return false;
+        deadline_nap(&patience, NAP_NS);
+    }
+    return true;
+}
+
 void
 leave_at_end(void)
 {
-    registry_lock();
+    if (!registry_lock_at_end())
+        return;
     (void) leave(true);
     registry_unlock();
 }

@@ -10,6 +10,12 @@
 /* What each noun calls before it makes an object; as arena_ensure(). */
 int enter(struct arena **arena);
 
+/*
+ * This process is about to end, and waits for its children before it does.  It
+ * gives up what its death would give up and they may be waiting for.  False:
+ * another thread is in the middle of it; try again.
+ */
+bool leave_resign(void);
 /* This process is about to end. */
 void leave_at_end(void);
 

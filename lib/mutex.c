@@ -41,6 +41,16 @@ give_up(struct handle *handle)
     mutex->word.words = &left_words;
 }
 
+/* Another thread of ours may be inside what the lock guards.  Later calls of
+ * this process find the lock as it is then. */
+static bool
+resign(struct handle *handle, bool alone)
+{
+    if (alone)
+        mutex_give_up((struct mutex *) handle);
+    return true;
+}
+
 static int
 prepare(struct handle *handle)
 {
@@ -64,6 +74,7 @@ mutex_create(struct mutex *mutex, enum object_kind kind, uint32_t magic)
 
     mutex->word.swift = membarrier_join();
     mutex->handle.give_up = give_up;
+    mutex->handle.resign = resign;
     return handle_make(&mutex->handle, magic, &wish, prepare);
 }
 

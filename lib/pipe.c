@@ -72,6 +72,34 @@ give_up(struct handle *handle)
     (void) drop_ends((struct sysvmp_conn *) handle);
 }
 
+/* One round of sending our own threads home: true, when all have left. */
+static bool
+rouse_both(struct sysvmp_conn *c)
+{
+    bool left = c->in == NULL || channel_rouse(c->in, true);
+
+    return (c->out == NULL || channel_rouse(c->out, false)) && left;
+}
+
+/* As close_conn(), but it does not wait.  A thread that is alone may be in a
+ * call, too, if it ends in a signal handler: it won't go on. */
+static bool
+resign(struct handle *handle, bool alone)
+{
+    struct sysvmp_conn *c = (struct sysvmp_conn *) handle;
+
+    if (handle->holding[0].references[0] < 0)
+        return true;
+    own_store(&handle->closed, true);
+    if (!rouse_both(c) && !alone)
+        return false;
+    if (drop_ends(c) < 0)
+        return true; /* the kernel does it at our death */
+    for (int i = 0; i < handle->holdings; i++)
+        beacon_close(&c->channel[i].beacon);
+    return true;
+}
+
 /* Gives an end its part of a channel; nothing is registered yet. */
 static int
 attach(struct sysvmp_conn *c, const struct place *place, bool reads)
@@ -151,6 +179,7 @@ create_in(struct arena *arena, struct sysvmp_conn *end[2], unsigned flags)
         end[i]->handle.magic = CONN_MAGIC;
         end[i]->handle.end = true;
         end[i]->handle.give_up = give_up;
+        end[i]->handle.resign = resign;
     }
     error = make_direction(arena, end[0], end[1], fileno);
     if (error == 0 && (flags & SYSVMP_SIMPLEX) == 0) {

@@ -92,7 +92,8 @@ sysvmp_process_create(struct sysvmp_process **out, sysvmp_target *fn,
         .fn = fn,
         .arg = arg,
         .creator = getpid(),
-        .pidfd = -1,
+        .maker = self_process(),
+        .ref = PIDREF_NONE,
         .daemon = sysvmp_current_process()->daemon,
     };
     error = ensure_arena(NULL);
@@ -114,7 +115,7 @@ unstarted(const struct sysvmp_process *p)
         return -EINVAL;
     if (process_borrowed(p) || p->state != PROCESS_CREATED)
         return -EALREADY;
-    return p->creator == getpid() ? 0 : -ECHILD;
+    return process_mine(p) ? 0 : -ECHILD;
 }
 
 static void
@@ -264,8 +265,7 @@ static void
 started(struct sysvmp_process *p, pid_t pid)
 {
     children_lock();
-    p->pid = pid;
-    p->pidfd = process_pidfd(pid);
+    pidref_take(&p->ref, pid);
     p->state = PROCESS_STARTED;
     children_add(p);
     children_unlock();
@@ -291,6 +291,7 @@ start(struct sysvmp_process *p)
     stream_flush(stdout);
     stream_flush(stderr);
     p->starter = sysvmp_current_process();
+    p->starter_owner = own_load(&self.me);
     pid = fork_planned(p);
     if (pid > 0) {
         started(p, pid);
@@ -338,15 +339,14 @@ sysvmp_process_destroy(struct sysvmp_process *p)
         return 0;
     if (!process_valid(p))
         return error_return(-EINVAL);
-    if (process_borrowed(p) || (p->creator == getpid() &&
+    if (process_borrowed(p) || (process_mine(p) &&
             sysvmp_process_is_alive(p) != 0))
         return error_return(-EBUSY);
-    if (p->creator == getpid()) {
+    if (process_mine(p)) {
         children_forget(p);
         settle_given(p, false);
         record_free(&p->record);
-        if (p->pidfd >= 0)
-            close(p->pidfd);
+        pidref_close(&p->ref);
     }
     p->magic = 0;
     free_name(p);

@@ -10,6 +10,7 @@
 
 #include "deadline.h"
 #include "handle.h"
+#include "pidref.h"
 #include "record.h"
 
 #define PROCESS_MAGIC 0x50524f43u
@@ -19,7 +20,10 @@ enum process_state { PROCESS_CREATED, PROCESS_STARTING, PROCESS_STARTED,
 
 struct sysvmp_process {
     uint32_t magic;
-    pid_t creator;      /* the process whose child it is */
+    pid_t creator;      /* the process whose child it is: its pid, and */
+    uint64_t maker;     /* its self_process() */
+    uint64_t identity;  /* of a borrowed one: its self_process() */
+    uint64_t starter_owner; /* owner id of the creator at the start */
     const struct sysvmp_process *starter; /* what that one called itself */
     bool borrowed;      /* ours or our parent's: process_borrowed() */
     sysvmp_target *fn;  /* NULL: for sysvmp_process_fork() */
@@ -34,8 +38,7 @@ struct sysvmp_process {
 
     /* Under the children's mutex. */
     enum process_state state;
-    pid_t pid;
-    int pidfd;          /* or a negative errno: why there is none */
+    struct pidref ref;  /* its pid, and by what we know it again */
     int code;           /* once ended */
     bool code_lost;     /* somebody else reaped it, and it left no code */
     struct sysvmp_process *next; /* of the running children */
@@ -62,7 +65,14 @@ process_borrowed(const struct sysvmp_process *p)
 static inline pid_t
 process_pid(const struct sysvmp_process *p)
 {
-    return p == self.current_process ? getpid() : p->pid;
+    return p == self.current_process ? getpid() : p->ref.pid;
+}
+
+/* Has this process made it, and not one that it was forked from? */
+static inline bool
+process_mine(const struct sysvmp_process *p)
+{
+    return p->maker == self_process() && p->creator == getpid();
 }
 
 /* "2:1", the numbers of its ancestors and its own; "" of the main program. */
@@ -79,17 +89,23 @@ void children_unlock(void);
 void children_add(struct sysvmp_process *p);
 /* One that has ended is destroyed. */
 void children_forget(const struct sysvmp_process *p);
-/* At this process's end: daemons are ended, then all are joined. */
+/* At this process's end: daemons are ended, what others wait for is given up,
+ * then all are joined. */
 void children_finish(void);
 /* 1: it has ended; 0; or a code, where it can't be joined. */
 int process_look(struct sysvmp_process *p);
 /* Does its end ring the bells of the arena? */
 bool process_rings(const struct sysvmp_process *p);
-/* A descriptor, or a negative errno. */
-int process_pidfd(pid_t pid);
+/* Its descriptor to wait for, or a negative errno. */
+int process_fd(struct sysvmp_process *p);
 
 /* child.c */
 void child_begin(struct sysvmp_process *p);
+/* Is it the process itself that calls; its parent? */
+bool process_is_us(const struct sysvmp_process *p);
+bool process_is_parent(const struct sysvmp_process *p);
+/* Has our parent ended?  1; 0; -ECHILD: that can't be told any more. */
+int parent_ended(void);
 SYSVMP_NORETURN void child_run(struct sysvmp_process *p);
 
 #endif /* SYSVMP_PROCESS_H */

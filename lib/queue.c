@@ -54,6 +54,26 @@ give_up(struct handle *handle)
     (void) drop_end(q);
 }
 
+/* As sysvmp_queue_close(), but it does not wait, and only where that is an end
+ * of file to others.  What was taken and is not done may be in the hands of
+ * another thread. */
+static bool
+resign(struct handle *handle, bool alone)
+{
+    struct sysvmp_queue *q = (struct sysvmp_queue *) handle;
+
+    if (alone && q->channel.claims != NULL)
+        channel_give_up_claims(&q->channel);
+    if (!q->channel.tells_eof || handle->holding[0].references[WRITING] < 0)
+        return true;
+    own_store(&q->channel.no_sends, true);
+    if (!channel_rouse(&q->channel, false) && !alone)
+        return false;
+    drop_end(q);
+    beacon_close_sender(&q->channel.beacon);
+    return true;
+}
+
 static int
 create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
 {
@@ -77,6 +97,7 @@ create_in(struct arena *arena, struct sysvmp_queue *q, uint64_t limit)
     if (joinable)
         h->bells[3] = h->place.gate + CHANNEL_JOIN;
     handle->give_up = give_up;
+    handle->resign = resign;
     error = channel_open(&q->channel, handle, h, limit, 0);
     if (error == 0)
         error = handle_hold(h);

@@ -30,11 +30,21 @@ struct self {
     struct sysvmp_process *ended_children;  /* not destroyed yet */
     struct sysvmp_process *current_process; /* child.c */
     _Atomic uint32_t children_made;         /* process.c */
+    _Atomic uint64_t process; /* self_process(); 0: nobody has asked yet */
+    bool parent_hidden;       /* child.c: it is in a pid namespace that we
+                               * can't see into */
     _Atomic uint32_t inside; /* threads that hold locks of our own: word.c */
     _Atomic bool leaving;    /* none shall take one any more */
 };
 
 extern struct self self;
+
+/*
+ * A number for this process that none of its ancestors has, so that what was
+ * copied by a fork tells who made it.  Pids don't: each pid namespace has its
+ * own 1.
+ */
+uint64_t self_process(void);
 
 /* A number for this thread that no other of this process ever has. */
 uint64_t self_thread(void);

@@ -95,6 +95,15 @@ give_up(struct handle *handle)
         (void) permits_release(s, ours);
 }
 
+/* Another thread of ours may be at what it has its permit for. */
+static bool
+resign(struct handle *handle, bool alone)
+{
+    if (alone)
+        give_up(handle);
+    return true;
+}
+
 /*
  * Without.
  */
@@ -195,6 +204,7 @@ make(struct sysvmp_semaphore *s, bool permits)
         .limit = s->limit };
 
     s->handle.give_up = permits ? give_up : NULL;
+    s->handle.resign = permits ? resign : NULL;
     s->permits = permits ? 0 : -1;
     return handle_make(&s->handle, SEMAPHORE_MAGIC, &wish, prepare);
 }

@@ -213,7 +213,10 @@ int sysvmp_process_set_daemon(struct sysvmp_process *p, int daemon);
 /*
  * Whether the kernel kills it by SIGKILL when its parent dies (Linux:
  * PR_SET_PDEATHSIG).  Linux ties this to the THREAD that started the child:
- * start it from one that lasts.  Default: no; a child outlives its parent and
+ * start it from one that lasts.  And Linux forgets it when the child changes
+ * its user or group, or execs a program with other privileges: such a child
+ * asks for it again by prctl(2), then looks whether its parent is alive.
+ * Default: no; a child outlives its parent and
  * is told -EPIPE by its pipes.  Returns as sysvmp_process_set_daemon().
  */
 int sysvmp_process_set_die_with_parent(struct sysvmp_process *p, int die);
@@ -240,6 +243,17 @@ SYSVMP_MUST_CHECK int sysvmp_process_give(struct sysvmp_process *p,
  * five seconds later; then its other children are joined, all streams flushed,
  * and it calls _exit(): the parent's atexit handlers do not run.  At the exit
  * of the main program its children fare the same, and then it leaves.
+ *
+ * Before a process waits for its children at its end, it gives up what they
+ * may be waiting for, as its death would: its ends of pipes, its right to put
+ * into queues with SYSVMP_EOF, the places of its threads at barriers; and, if
+ * it has no other thread by then, its locks, its permits and what it took from
+ * joinable queues.  From then on its calls answer -EBADF where it has closed.
+ * Each of its own calls that is sending is let out before, with -EBADF if it
+ * had to wait, so all that it sent comes before the end of file.  Where
+ * children still do not end, the log is told after 5 seconds for whom it
+ * waits, and again each minute.  A child that waits for its parent's death
+ * itself, and is no daemon, waits for ever.
  *
  * Returns 0; -EALREADY, it was started before; -ECHILD, another process
  * created it; -EINVAL, p is NULL or has no target; or a creation code, and
@@ -279,16 +293,17 @@ int sysvmp_process_is_alive(struct sysvmp_process *p);
 
 /*
  * Stores its exit code, 0 to 255, or -N if signal N killed it; without a join
- * as well, and right also when somebody else reaped the child.  Returns 0;
- * -ESRCH, it was not started; -EBUSY, it runs; -ECHILD, not a child of this
- * process, or somebody else reaped it and it left no code (it was killed);
- * -EINVAL, p or code is NULL.
+ * as well, and right also when somebody else reaped the child and its pid is
+ * another's now.  Returns 0; -ESRCH, it was not started; -EBUSY, it runs;
+ * -ECHILD, not a child of this process, or somebody else reaped it and it left
+ * no code (it was killed); -EINVAL, p or code is NULL.
  */
 int sysvmp_process_exitcode(struct sysvmp_process *p, int *code);
 
 /*
  * Its pid, also when it has ended; the system may use it anew after a join.
- * -ESRCH, it was not started; -EINVAL, p is NULL.
+ * -ESRCH, it was not started, or it is the parent and has no pid here, as this
+ * process is in a pid namespace of its own (unshare(2)); -EINVAL, p is NULL.
  */
 pid_t sysvmp_process_pid(const struct sysvmp_process *p);
 
@@ -300,10 +315,13 @@ int sysvmp_process_daemon(const struct sysvmp_process *p);
 
 /*
  * A descriptor (a pidfd) that poll(2) finds readable when the child, or the
- * parent, has ended.  Ours: never close it; gone after destroy and exec.
- * -ESRCH, it was not started; -ECHILD, neither child nor parent; -ENOSYS,
- * there is none (Linux before 5.3); -ENOSPC, no descriptor was left at its
- * start; -EINVAL, p is NULL.
+ * parent, has ended.  Ours: never close it; gone after destroy and exec.  One
+ * that was closed all the same (closefrom) is opened anew, maybe under another
+ * number; nothing else that has its number is touched.  -ESRCH, it was not
+ * started; -ECHILD, neither child nor parent; -ENOSYS, there is none (Linux
+ * before 5.3, or before 6.9 without /proc; a parent in another pid namespace);
+ * -ENOSPC, no descriptor was left at its start; -EBADF, it was closed and
+ * can't be opened anew; -EINVAL, p is NULL.
  */
 int sysvmp_process_sentinel(const struct sysvmp_process *p);
 
@@ -311,7 +329,8 @@ int sysvmp_process_sentinel(const struct sysvmp_process *p);
  * Sends it sig; terminate sends SIGTERM, kill SIGKILL.  They do not wait.
  * Returns 0, also for one that has ended, whose pid is never hit; -ESRCH, it
  * was not started; -ECHILD, neither child nor parent of this process; -EACCES,
- * no permission; -EINVAL, p is NULL or there is no such signal.
+ * no permission, or the parent is in another pid namespace; -EINVAL, p is NULL
+ * or there is no such signal.
  */
 int sysvmp_process_signal(struct sysvmp_process *p, int sig);
 int sysvmp_process_terminate(struct sysvmp_process *p);
@@ -332,7 +351,8 @@ struct sysvmp_process *sysvmp_current_process(void);
 /*
  * The process that started this one, which may be joined; NULL in the main
  * program, and in a child of the program's own fork().  Borrowed: never
- * destroy it.
+ * destroy it.  In a pid namespace of our own it is alive until it ends or
+ * leaves the program (sysvmp_leave()).
  */
 struct sysvmp_process *sysvmp_parent_process(void);
 

@@ -283,7 +283,7 @@ poll_processes(struct wait *wait, struct pollfd *ends)
     struct timespec time;
 
     for (size_t i = 0; i < wait->n; i++) {
-        ends[i] = (struct pollfd){ .fd = wait->list[i].of.process->pidfd,
+        ends[i] = (struct pollfd){ .fd = process_fd(wait->list[i].of.process),
             .events = POLLIN };
         all = all && ends[i].fd >= 0;
     }
