@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "error.h"
-#include "fork.h"
 #include "leave.h"
 #include "process.h"
 #include "stream.h"
@@ -88,20 +87,14 @@ sysvmp_parent_process(void)
     return &parent;
 }
 
-static void
-before_fork(void)
+void
+child_before_fork(void)
 {
     if (self.current_process == NULL)
         return;
     inherited = self.current_process;
     inherited->borrowed = true;
     inherited->pid = getpid();
-}
-
-__attribute__((__constructor__)) static void
-install(void)
-{
-    fork_hook = before_fork;
 }
 
 void
@@ -131,7 +124,6 @@ no_stdin(void)
 void
 child_run(struct sysvmp_process *p)
 {
-    child_begin(p);
     no_stdin();
     sysvmp_process_exit(p->fn(p->arg));
 }

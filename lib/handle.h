@@ -64,8 +64,12 @@ int handle_hold(const struct holding *h);
 void handle_drop(struct holding *h, int reference, int gate);
 /* Drops all references and bells; the objects go if these were the last. */
 void handle_release(struct handle *handle);
-/* In a child: registers every open handle of the arena. */
+/* In a child: registers every open handle of the arena.  A code: nothing is
+ * registered, and our seat is given up as well. */
 int handle_inherit_all(struct arena *arena);
+/* In a child that could not join: its handles are closed and hold nothing, so
+ * its own children inherit nothing. */
+void handle_disown_all(const struct arena *arena);
 /* For leave.c: gives up locks that are held; then, when we are dead, drops
  * every reference and rings every bell. */
 void handle_give_up_all(struct arena *arena);

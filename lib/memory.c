@@ -49,7 +49,7 @@ unswept_seats(const struct arena *arena, const unsigned short *alive,
         struct member *member = member_at(arena, seat);
 
         if ((alive[alive_semaphore(seat)] & alive_bit(seat)) != 0 ||
-            shm_load(&member->state) == MEMBER_FREE ||
+            !member_held(member) ||
             shm_load(&member->swept) == shm_load(&member->generation))
             continue;
         n++;
@@ -132,7 +132,7 @@ sweep_run(struct arena *arena, uint32_t i)
     } else if (heap_is_listed(owner)) {
         if (object_listed(arena, owner) == NULL)
             heap_free(arena, i);
-    } else if (owner != arena_me(arena) &&
+    } else if (owner != self_id() &&
         member_dead(arena, arena->home, owner) == 1) {
         return settle(arena, i, owner);
     }
@@ -173,6 +173,7 @@ memory_sweep(struct arena *arena)
     unsigned short alive[BLOCK_SEMAPHORES];
     bool all = false, cools = false;
 
+    patience.deaf = true; /* it waits with the arena lock in hand */
     if (!arena_lock_soon(arena))
         return false;
     if (sysv_sem_values(arena->home, alive, BLOCK_SEMAPHORES) == 0 &&

@@ -10,6 +10,7 @@
 
 #include "deadline.h"
 #include "handle.h"
+#include "member.h"
 #include "record.h"
 
 #define PROCESS_MAGIC 0x50524f43u
@@ -31,6 +32,7 @@ struct sysvmp_process {
     struct handle **given; /* ends of pipes */
     size_t n_given;
     struct record_ref record;
+    struct reservation reserved; /* the seat for it */
 
     /* Under the children's mutex. */
     enum process_state state;
@@ -89,7 +91,11 @@ bool process_rings(const struct sysvmp_process *p);
 int process_pidfd(pid_t pid);
 
 /* child.c */
+/* For fork.h: before a fork by a process that we have started. */
+void child_before_fork(void);
+/* In a child that was just forked and is a member, with signals blocked. */
 void child_begin(struct sysvmp_process *p);
+/* In the same, when fork() has returned. */
 SYSVMP_NORETURN void child_run(struct sysvmp_process *p);
 
 #endif /* SYSVMP_PROCESS_H */
