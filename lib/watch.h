@@ -28,7 +28,7 @@ void watch_post(const struct arena *arena, _Atomic uint32_t *marks,
 static inline void
 watch_fire(const struct arena *arena, _Atomic uint32_t *marks, uint32_t index)
 {
-    if (UNLIKELY(shm_load(marks) != 0) && arena_me(arena) != 0)
+    if (UNLIKELY(shm_load(marks) != 0) && !arena->left)
         watch_post(arena, marks, index);
 }
 
