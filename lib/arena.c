@@ -58,6 +58,7 @@ static void
 no_member(void)
 {
     own_store(&self.me, 0);
+    own_store(&self.id, 0);
     memset(self.joined, 0, sizeof(self.joined));
 }
 
@@ -96,7 +97,7 @@ build(struct arena *arena, pid_t janitor)
         return error;
     arena->home = block_semaphores(arena, 0);
     heap_open(arena);
-    error = member_enter(arena, (int64_t) time(NULL));
+    error = member_enter(arena, (int64_t) time(NULL), NULL);
     if (error == 0)
         publish(arena, janitor);
     return error;
@@ -129,7 +130,7 @@ make_under_key(struct arena *arena, key_t key)
         .user = sysv_user() };
     janitor_start(&janitor, key);
     if (directory_enter(arena->user, key, getpid()) < 0)
-        hooks_log(SYSVMP_LOG_WARNING,
+        hooks_keep(SYSVMP_LOG_WARNING,
             "this program is not listed in the directory of its user's: if "
             "its janitor is killed with it, what it leaves stays");
     error = build(arena, janitor.pid);

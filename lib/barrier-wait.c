@@ -141,7 +141,7 @@ barrier_bury(struct waiters *waiters, struct waiter *waiter, uint64_t owner)
         ((char *) waiters - offsetof(struct sysvmp_barrier, waiters));
     uint64_t state;
 
-    if (!waiter_inherit(waiters, waiter, owner))
+    if (!waiter_inherit(waiter, owner))
         return 0;
     do
         state = shm_load(b->state);

@@ -65,7 +65,7 @@ int block_join(struct arena *arena, uint32_t i);
 void block_drain(int semaphores, int semaphore);
 /* The same for the side of a broadcast, whose value is compared. */
 void block_lower(int semaphores, int side);
-/* Lowers it; by leave.c alone. */
+/* Lowers it, for a process that leaves or could not come in. */
 void block_leave(struct arena *arena, uint32_t i);
 /* How many there are. */
 uint32_t block_count(const struct arena *arena);

@@ -136,7 +136,7 @@ call_at_new_level(struct callback *callback, int (*fn)(void *), void *arg)
     call_level = (struct call_level){ .callback = callback };
     result = call_it(fn, arg);
     call_level = callback->level;
-    guard_leave(&guard);
+    guard_end(&guard);
     return result;
 }
 

@@ -15,7 +15,6 @@
 
 #include "callback.h"
 #include "error.h"
-#include "fork.h"
 #include "leave.h"
 #include "member.h"
 #include "process.h"
@@ -131,8 +130,8 @@ sysvmp_parent_process(void)
     return &parent;
 }
 
-static void
-before_fork(void)
+void
+child_before_fork(void)
 {
     if (self.current_process == NULL)
         return;
@@ -140,12 +139,6 @@ before_fork(void)
     inherited->borrowed = true;
     inherited->identity = self_process();
     inherited->ref.pid = getpid();
-}
-
-__attribute__((__constructor__)) static void
-install(void)
-{
-    fork_hook = before_fork;
 }
 
 /*
@@ -198,7 +191,6 @@ run_target(void *arg)
 void
 child_run(struct sysvmp_process *p)
 {
-    child_begin(p);
     no_stdin();
     callback_must_return("its target", run_target, p);
     abort(); /* never reached */

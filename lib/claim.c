@@ -210,7 +210,7 @@ take_returned(struct list *list, struct list_view *view, uint32_t block,
     if (bytes > room)
         return -EMSGSIZE;
     *length = (size_t) bytes;
-    shm_store(&b->taker, arena_me(list->arena));
+    shm_store(&b->taker, self_id());
     shm_store(&b->claim, CLAIM_HELD);
     view->claimed++;
     view->returned--;
@@ -253,7 +253,7 @@ claim_take(struct list *list, struct list_view *view, size_t room,
     else
         copy_into(list, *unit, &first);
     b = list_block(list->arena, *unit);
-    shm_store(&b->taker, arena_me(list->arena));
+    shm_store(&b->taker, self_id());
     shm_store(&b->turn, view->taken++);
     shm_store(&b->redelivered, 0);
     shm_store(&b->claim, CLAIM_HELD);
@@ -280,7 +280,7 @@ claim_end(struct list *list, struct list_view *view, uint32_t unit, bool done)
         previous = block;
     }
     if (block != unit + 1 || shm_load(&b->claim) != CLAIM_HELD ||
-        shm_load(&b->taker) != arena_me(list->arena))
+        shm_load(&b->taker) != self_id())
         return -EOVERFLOW;
     if (done) {
         shm_store(&b->claim, CLAIM_DONE);
@@ -309,7 +309,7 @@ claim_resume(struct list *list, struct list_view *view, uint32_t unit,
 
     if (!done && shm_load(&b->claim) != CLAIM_RETURNED)
         return false;
-    shm_store(&b->taker, arena_me(list->arena));
+    shm_store(&b->taker, self_id());
     shm_store(&b->claim, CLAIM_HELD);
     if (done) {
         shm_store(&b->next_claim, view->claims);
@@ -369,7 +369,7 @@ forget_all(struct claims *claims)
 void
 claims_check(struct claims *claims)
 {
-    uint64_t me = own_load(&self.me);
+    uint64_t me = self_id();
 
     if (claims->owner == me && claims->end != NULL)
         return;

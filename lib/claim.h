@@ -84,7 +84,7 @@ struct claims {
 static inline uint32_t
 claims_count(const struct claims *claims)
 {
-    return claims->owner == own_peek(&self.me) ? own_load(&claims->n) : 0;
+    return claims->owner == self_id() ? own_load(&claims->n) : 0;
 }
 
 /* Empties it in a child. */

@@ -145,7 +145,7 @@ condition_bury(struct waiters *waiters, struct waiter *waiter, uint64_t owner)
         ((char *) waiters - offsetof(struct sysvmp_condition, waiters));
     uint64_t word;
 
-    if (!waiter_inherit(waiters, waiter, owner))
+    if (!waiter_inherit(waiter, owner))
         return 0;
     /* A notifier may still find it: then it is ours to hand on. */
     word = shm_load(&waiter->word);

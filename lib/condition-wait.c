@@ -77,7 +77,7 @@ holder_died(const struct sysvmp_condition *c)
     uint64_t owner = mutex_owner(c->mutex);
     int dead;
 
-    if (owner == 0 || owner == own_peek(&self.me))
+    if (owner == 0 || owner == self_id())
         return 0;
     dead = member_dead(word->arena, word->semaphores, owner);
     if (dead != 0 || word->semaphores == c->waiters.semaphores)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "hooks.h"
 
 #define STRING(x)  #x
 #define VERSION(x) STRING(x)
@@ -99,7 +100,7 @@ error_detail(int code, const char *format, ...)
 }
 
 int
-error_failed(ssize_t code)
+error_note(ssize_t code)
 {
     if (!last.fresh || last.code != (int) code) {
         last.code = (int) code;
@@ -107,4 +108,12 @@ error_failed(ssize_t code)
     }
     last.fresh = false;
     return (int) code;
+}
+
+int
+error_failed(ssize_t code)
+{
+    if (UNLIKELY(own_peek(&hooks_kept)))
+        hooks_tell();
+    return error_note(code);
 }

@@ -15,6 +15,8 @@
 void error_begin(void);
 int error_detail(int code, const char *format, ...) PRINTF_LIKE(2, 3);
 int error_failed(ssize_t code);
+/* The same for what may be called in a signal handler: the log is not told. */
+int error_note(ssize_t code);
 
 static inline int
 error_return(int code)

@@ -91,9 +91,9 @@ sysvmp_event_set(struct sysvmp_event *e)
     uint64_t state;
 
     if (!valid(e))
-        return error_return(-EINVAL);
+        return error_note(-EINVAL);
     if (arena_me(e->handle.arena) == 0)
-        return error_return(arena_gone(e->handle.arena));
+        return error_note(arena_gone(e->handle.arena));
     state = shm_load(&e->words->state);
     while ((state & SET) == 0 &&
         !shm_cas(&e->words->state, &state, (state + ONCE) | SET))
@@ -108,9 +108,9 @@ int
 sysvmp_event_clear(struct sysvmp_event *e)
 {
     if (!valid(e))
-        return error_return(-EINVAL);
+        return error_note(-EINVAL);
     if (arena_me(e->handle.arena) == 0)
-        return error_return(arena_gone(e->handle.arena));
+        return error_note(arena_gone(e->handle.arena));
     if ((shm_load(&e->words->state) & SET) != 0)
         (void) shm_and(&e->words->state, ~SET);
     return 0;
@@ -120,9 +120,9 @@ int
 sysvmp_event_is_set(const struct sysvmp_event *e)
 {
     if (!valid(e))
-        return error_return(-EINVAL);
+        return error_note(-EINVAL);
     if (arena_me(e->handle.arena) == 0)
-        return error_return(arena_gone(e->handle.arena));
+        return error_note(arena_gone(e->handle.arena));
     return (shm_load(&e->words->state) & SET) != 0;
 }
 

@@ -14,7 +14,9 @@
 
 #include "block.h"
 #include "handle.h"
+#include "member.h"
 #include "sysv.h"
+#include "watch.h"
 
 #define BATCH       32 /* many a guide sets kernel.sem's SEMOPM to that */
 #define HOLDING_MAX 13 /* operations of one holding at most */
@@ -37,6 +39,7 @@ struct batch {
     uint64_t sides; /* a bit for each counter that is a broadcast's side */
     size_t n;
     struct sembuf operations[BATCH];
+    unsigned added, held; /* holdings in it, and in those that were done */
 };
 
 void
@@ -126,6 +129,9 @@ batch_flush(struct batch *batch)
     }
     if (error == -EAGAIN)
         each_alone(batch);
+    if (error == 0)
+        batch->held += batch->added;
+    batch->added = 0;
     batch->n = 0;
     batch->sides = 0;
     return error == -ERANGE ? -ENOSPC : error;
@@ -174,6 +180,7 @@ add_hold(struct batch *batch, const struct holding *h)
     for (int i = 0; i < HOLDING_REFERENCES; i++)
         if (h->references[i] >= 0)
             batch_add(batch, h->references[i], 1, SEM_UNDO);
+    batch->added++;
 }
 
 /* As the kernel would do it at our death: references first, then bells. */
@@ -369,9 +376,29 @@ inherit(struct arena *arena, struct handle *handle, struct batch *batch)
         error = block_join(arena, h->place.block);
         if (error == 0)
             error = batch_for(batch, h->place.semaphores);
-        add_hold(batch, h);
+        if (error == 0)
+            add_hold(batch, h);
     }
     return error;
+}
+
+/* Gives up what was registered of them, of so many holdings: first we are
+ * dead, then the bells ring, as the kernel does it at a death. */
+static void
+withdraw(struct arena *arena, unsigned held)
+{
+    struct batch batch = { .n = 0 };
+
+    member_withdraw(arena);
+    for (const struct handle *h = registry; h != NULL; h = h->next)
+        for (int i = 0; h->arena == arena && !own_load(&h->closed) &&
+             i < h->holdings && held > 0; i++, held--) {
+            (void) batch_for(&batch, h->holding[i].place.semaphores);
+            add_release(&batch, &h->holding[i]);
+        }
+    (void) batch_flush(&batch);
+    watch_leave(arena);
+    shm_store(&arena->head->garbage, 1);
 }
 
 int
@@ -383,7 +410,21 @@ handle_inherit_all(struct arena *arena)
     forget_owed();
     for (struct handle *h = registry; h != NULL && error == 0; h = h->next)
         error = inherit(arena, h, &batch);
-    return error < 0 ? error : batch_flush(&batch);
+    if (error == 0)
+        error = batch_flush(&batch);
+    if (error < 0)
+        withdraw(arena, batch.held);
+    return error;
+}
+
+void
+handle_disown_all(const struct arena *arena)
+{
+    for (struct handle *h = registry; h != NULL; h = h->next)
+        if (h->arena == arena) {
+            own_store(&h->closed, true);
+            handle_forget(h);
+        }
 }
 
 void

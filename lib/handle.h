@@ -77,8 +77,12 @@ int handle_hold_again(struct holding *h, int reference, int held);
 void handle_release(struct handle *handle);
 /* Drops what the kernel did not let us drop before, if it does now. */
 void handle_pay_owed(void);
-/* In a child: registers every open handle of the arena. */
+/* In a child: registers every open handle of the arena.  A code: nothing is
+ * registered, and our seat is given up as well. */
 int handle_inherit_all(struct arena *arena);
+/* In a child that could not join: its handles are closed and hold nothing, so
+ * its own children inherit nothing. */
+void handle_disown_all(const struct arena *arena);
 /* For leave.c: gives up locks that are held; then, when we are dead, drops
  * every reference and rings every bell. */
 void handle_give_up_all(struct arena *arena);

@@ -368,7 +368,7 @@ use(const struct arena *arena, uint32_t i, uint32_t units, uint64_t tag)
     shm_store(&unit->tag, tag);
     /* Else its last unit might still name a free run inside of it. */
     shm_store(&heap_unit(arena, i + units - 1)->owner, 0);
-    shm_store(&unit->owner, arena_me(arena));
+    shm_store(&unit->owner, self_id());
     change_used(arena, units);
     shm_store(&unit->run, (uint64_t) units << 1 | RUN_USED);
 }

@@ -21,6 +21,11 @@
 #    include <sys/single_threaded.h>
 #endif
 
+#include "shared.h"
+
+#define LIKELY(condition)   __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
 /*
  * No call changes errno or is a cancellation point.  The seam sees to it for
  * the fast calls; the others put GUARDED first, which lasts until they return.
@@ -65,11 +70,26 @@ guard_restore(const struct guard *guard)
     errno = guard->saved_errno;
 }
 
+/* The end of a guard within a fork handler, or with a lock of ours held: no
+ * function of the program is called. */
 static inline void
-guard_leave(const struct guard *guard)
+guard_end(const struct guard *guard)
 {
     call_level.guards--;
     guard_restore(guard);
+}
+
+/* Lines for the log are kept, from where it may not be called: hooks.c. */
+extern _Atomic bool hooks_kept;
+void hooks_tell(void);
+
+/* The end of a public call, which holds no lock of ours any more. */
+static inline void
+guard_leave(const struct guard *guard)
+{
+    if (UNLIKELY(own_peek(&hooks_kept)))
+        hooks_tell();
+    guard_end(guard);
 }
 
 /* Is this the only thread, so that nobody can be in a call of ours meanwhile?
@@ -97,8 +117,5 @@ only_thread(void)
  * costs 5 to 10 ns.
  */
 #define INLINE static inline __attribute__((__always_inline__))
-
-#define LIKELY(condition)   __builtin_expect(!!(condition), 1)
-#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
 #endif /* SYSVMP_INTERNAL_H */

@@ -230,7 +230,7 @@ janitor_start(struct janitor *janitor, key_t key)
     }
     free(launch);
     if (janitor->pid == 0)
-        hooks_log(SYSVMP_LOG_WARNING,
+        hooks_keep(SYSVMP_LOG_WARNING,
             "no janitor: if every process of this program is killed, what it "
             "leaves in the kernel stays until the next program of this user "
             "starts, or until `sysvmp clean`");

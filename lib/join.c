@@ -111,6 +111,7 @@ ended(struct sysvmp_process *p, int code)
     /* It may have been the last one to refer to something, and have had
      * messages. */
     if (p->record.arena != NULL && arena_me(p->record.arena) != 0) {
+        member_unreserve(p->record.arena, &p->reserved);
         shm_store(&p->record.arena->head->garbage, 1);
         if (code < 0)
             shm_store(&p->record.arena->head->heap_words.unswept, 1);

@@ -117,7 +117,10 @@ leave(bool at_end)
 int
 enter(struct arena **arena)
 {
-    fork_handlers();
+    int error = fork_handlers();
+
+    if (error < 0)
+        return error;
     handle_pay_owed();
     return arena_ensure(arena);
 }
@@ -174,8 +177,9 @@ leave_at_end(void)
 }
 
 /* exit() of a process: of the main program, or of a child that was forked by
- * the program itself. */
-__attribute__((__destructor__)) static void
+ * the program itself.  After the program's own destructors, also where it is
+ * linked statically. */
+__attribute__((__destructor__(101))) static void
 at_exit(void)
 {
     children_finish();

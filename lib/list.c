@@ -219,7 +219,7 @@ list_take_block(struct list *list, struct list_view *view, uint32_t block)
     struct unit *unit = heap_unit(list->arena, block - 1);
 
     shm_store(&unit->tag, list->listed);
-    shm_store(&unit->owner, arena_me(list->arena));
+    shm_store(&unit->owner, self_id());
     view->freed = block;
 }
 

@@ -7,6 +7,10 @@
  * is down is retired first: its generation goes up while it is dead, so an
  * owner id that is still in some lock word can never mean the next holder.
  * Retiring and claiming are under the arena lock.
+ *
+ * A seat for a child is reserved by its parent before the fork, so that the
+ * start of a process can be refused where there is none.  The child claims it
+ * under the lock like any other seat.
  */
 #include "internal.h"
 
@@ -54,20 +58,41 @@ member_raise(int semaphores, uint32_t seat, int value,
     }
 }
 
+/* Of a reserved seat: has who reserved it died?  `alive` was read under the
+ * arena lock, so who is down there was a member before, and is no more. */
+static bool
+keeper_dead(const struct arena *arena, const struct member *member,
+    const unsigned short *alive)
+{
+    uint64_t keeper = shm_load(&member->keeper);
+    uint32_t seat = owner_seat(keeper);
+
+    return seat >= MEMBERS_MAX ||
+        (alive[alive_semaphore(seat)] & alive_bit(seat)) == 0 ||
+        shm_load(&member_at(arena, seat)->generation) !=
+        keeper >> OWNER_GENERATION_SHIFT;
+}
+
 /*
  * Is it free?  A used one whose bit is down is retired on the way; but not
  * while its bit is up in another block, as its holder is just dying: who waits
- * for any of several must be able to see that (watch.c).
+ * for any of several must be able to see that (watch.c).  One that a dead
+ * process has reserved is free: a child of it that comes later sees that under
+ * the arena lock, and looks for another.
  */
 static bool
-seat_free(const struct arena *arena, uint32_t seat, bool alive)
+seat_free(const struct arena *arena, uint32_t seat,
+    const unsigned short *alive)
 {
     struct member *member = member_at(arena, seat);
+    uint32_t state = shm_load(&member->state);
 
-    if (alive)
+    if ((alive[alive_semaphore(seat)] & alive_bit(seat)) != 0)
         return false;
-    if (shm_load(&member->state) == MEMBER_FREE)
+    if (state == MEMBER_FREE)
         return true;
+    if (state == MEMBER_RESERVED)
+        return keeper_dead(arena, member, alive);
     if (block_seat_used(arena, seat))
         return false;
     if (shm_load(&member->swept) != shm_load(&member->generation))
@@ -87,7 +112,7 @@ find_seat(const struct arena *arena, uint32_t *seat, int *value)
         return error;
     for (*seat = 0; *seat < MEMBERS_MAX; ++*seat) {
         *value = values[alive_semaphore(*seat)];
-        if (seat_free(arena, *seat, (*value & alive_bit(*seat)) != 0))
+        if (seat_free(arena, *seat, values))
             return 0;
     }
     return error_detail(-ENOSPC,
@@ -95,18 +120,26 @@ find_seat(const struct arena *arena, uint32_t *seat, int *value)
         "as many as it can have at once", MEMBERS_MAX);
 }
 
+/* What a free seat needs before its state changes. */
 static void
-take_seat(struct arena *arena, uint32_t seat, int64_t now)
+prepare_seat(const struct arena *arena, uint32_t seat)
 {
     struct member *member = member_at(arena, seat);
 
     if (shm_load(&member->generation) == 0)
         shm_store(&member->generation, 1);
+    if (seat >= shm_load(&arena->head->seats))
+        shm_store(&arena->head->seats, seat + 1);
+}
+
+static void
+take_seat(struct arena *arena, uint32_t seat, int64_t now)
+{
+    struct member *member = member_at(arena, seat);
+
     shm_store(&member->pid, getpid());
     shm_store(&member->entered, now);
     shm_store(&member->state, MEMBER_USED);
-    if (seat >= shm_load(&arena->head->seats))
-        shm_store(&arena->head->seats, seat + 1);
     self.seat = seat;
 }
 
@@ -149,8 +182,39 @@ raise_home(const struct arena *arena, uint32_t seat, int value)
     return error;
 }
 
+/* Is it still as it was reserved?  Asked under the arena lock by the child,
+ * or by the keeper when there is none. */
+static bool
+still_reserved(const struct member *member,
+    const struct reservation *reserved)
+{
+    return reserved->keeper != 0 &&
+        shm_load(&member->state) == MEMBER_RESERVED &&
+        shm_load(&member->keeper) == reserved->keeper &&
+        shm_load(&member->generation) == reserved->generation;
+}
+
+static int
+choose_seat(const struct arena *arena, const struct reservation *reserved,
+    uint32_t *seat, int *value)
+{
+    int error;
+
+    if (reserved != NULL &&
+        still_reserved(member_at(arena, reserved->seat), reserved)) {
+        *seat = reserved->seat;
+        *value = reserved->value;
+        return 0;
+    }
+    error = find_seat(arena, seat, value);
+    if (error == 0)
+        prepare_seat(arena, *seat);
+    return error;
+}
+
 int
-member_enter(struct arena *arena, int64_t now)
+member_enter(struct arena *arena, int64_t now,
+    const struct reservation *reserved)
 {
     uint32_t seat;
     int value;
@@ -158,7 +222,7 @@ member_enter(struct arena *arena, int64_t now)
 
     if (error < 0)
         return error;
-    error = find_seat(arena, &seat, &value);
+    error = choose_seat(arena, reserved, &seat, &value);
     if (error == 0) {
         take_seat(arena, seat, now);
         error = raise_home(arena, seat, value);
@@ -168,9 +232,58 @@ member_enter(struct arena *arena, int64_t now)
         return error;
     }
     self.joined[0] |= 1;
-    own_store(&self.me,
+    own_store(&self.id,
         owner_id(seat, shm_load(&member_at(arena, seat)->generation)));
+    own_store(&self.me, self_id());
     return 0;
+}
+
+/*
+ * A kill before the state is stored leaves a seat that is free.  After it, the
+ * seat is free as soon as we are seen dead, unless the child has claimed it.
+ */
+int
+member_reserve(struct arena *arena, struct reservation *reserved)
+{
+    struct member *member;
+    int error = arena_lock(arena);
+
+    if (error < 0)
+        return error;
+    error = find_seat(arena, &reserved->seat, &reserved->value);
+    if (error == 0) {
+        prepare_seat(arena, reserved->seat);
+        member = member_at(arena, reserved->seat);
+        reserved->generation = shm_load(&member->generation);
+        reserved->keeper = self_id();
+        shm_store(&member->keeper, reserved->keeper);
+        shm_store(&member->state, MEMBER_RESERVED);
+    }
+    arena_unlock(arena);
+    return error;
+}
+
+/* The generation goes up first, so that what is noted of this reservation fits
+ * no later one of ours. */
+void
+member_unreserve(const struct arena *arena, struct reservation *reserved)
+{
+    struct member *member = member_at(arena, reserved->seat);
+
+    if (still_reserved(member, reserved)) {
+        shm_add(&member->generation, 1);
+        shm_store(&member->state, MEMBER_FREE);
+    }
+    reserved->keeper = 0;
+}
+
+void
+member_withdraw(struct arena *arena)
+{
+    for (uint32_t i = arena->head->blocks.count; i-- > 0;)
+        block_leave(arena, i);
+    own_store(&self.me, 0);
+    own_store(&self.id, 0);
 }
 
 int

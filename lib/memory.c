@@ -51,7 +51,7 @@ unswept_seats(const struct arena *arena, const unsigned short *alive,
         struct member *member = member_at(arena, seat);
 
         if ((alive[alive_semaphore(seat)] & alive_bit(seat)) != 0 ||
-            shm_load(&member->state) == MEMBER_FREE ||
+            !member_held(member) ||
             shm_load(&member->swept) == shm_load(&member->generation))
             continue;
         n++;
@@ -135,7 +135,7 @@ sweep_run(struct arena *arena, uint32_t i)
     } else if (heap_is_listed(owner)) {
         if (object_listed(arena, owner) == NULL)
             heap_free(arena, i);
-    } else if (owner != arena_me(arena) &&
+    } else if (owner != self_id() &&
         member_dead(arena, arena->home, owner) == 1) {
         return settle(arena, i, owner);
     }
@@ -198,6 +198,7 @@ memory_sweep(struct arena *arena)
 {
     GUARDED; /* it may nap */
 
+    patience.deaf = true; /* it waits with the arena lock in hand */
     if (!arena_lock_soon(arena))
         return;
     (void) sweep(arena);

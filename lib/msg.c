@@ -96,7 +96,7 @@ sysvmp_msg_create(struct sysvmp_msg **out, size_t len)
     }
     m->magic = MSG_MAGIC;
     m->length = len;
-    m->owner = arena_me(m->arena);
+    m->owner = self_id();
     *out = m;
     return 0;
 }
@@ -168,7 +168,7 @@ msg_receive(struct channel *channel, struct sysvmp_msg **out, int timeout_ms)
     }
     m->magic = MSG_MAGIC;
     m->arena = channel->handle->arena;
-    m->owner = arena_me(m->arena);
+    m->owner = self_id();
     m->claims = channel->claims;
     if (m->claims != NULL) {
         registry_lock();

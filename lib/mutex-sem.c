@@ -113,7 +113,7 @@ mutex_release(struct mutex *mutex)
 void
 mutex_give_up(struct mutex *mutex)
 {
-    uint64_t owner = arena_me(mutex->word.arena);
+    uint64_t owner = self_id();
 
     if (shm_cas(&mutex->word.words->owner, &owner, 0))
         (void) unlock(mutex, false);

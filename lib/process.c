@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -60,17 +61,46 @@ name_by_default(struct sysvmp_process *p)
 }
 
 static int
-ensure_arena(struct sysvmp_process *p)
+ensure_arena(void)
 {
     struct arena *arena;
     int error;
 
     registry_lock();
     error = enter(&arena);
-    if (error == 0 && p != NULL)
-        error = record_create(arena, &p->record);
     registry_unlock();
     return error;
+}
+
+/* What the child needs before it exists: where it notes its code, and a seat,
+ * so that no process is started that could not use anything. */
+static int
+prepare_start(struct sysvmp_process *p)
+{
+    struct arena *arena;
+    int error;
+
+    registry_lock();
+    if (fork_hook == NULL)
+        fork_hook = child_before_fork;
+    error = enter(&arena);
+    if (error == 0)
+        error = record_create(arena, &p->record);
+    if (error == 0) {
+        error = member_reserve(arena, &p->reserved);
+        if (error < 0)
+            record_free(&p->record);
+    }
+    registry_unlock();
+    return error;
+}
+
+static void
+not_started(struct sysvmp_process *p)
+{
+    member_unreserve(p->record.arena, &p->reserved);
+    record_free(&p->record);
+    p->state = PROCESS_CREATED;
 }
 
 int
@@ -96,7 +126,7 @@ sysvmp_process_create(struct sysvmp_process **out, sysvmp_target *fn,
         .ref = PIDREF_NONE,
         .daemon = sysvmp_current_process()->daemon,
     };
-    error = ensure_arena(NULL);
+    error = ensure_arena();
     if (error < 0) {
         free(p);
         return error_return(error);
@@ -220,21 +250,6 @@ fork_failed(int error)
         strerror(error));
 }
 
-/* fork() with the plan of what the child shall hold: 0 in the child. */
-static pid_t
-fork_planned(const struct sysvmp_process *p)
-{
-    struct fork_plan plan = { p->given, p->n_given };
-    pid_t pid;
-
-    fork_plan = &plan;
-    pid = fork();
-    if (pid < 0)
-        pid = fork_failed(errno);
-    fork_plan = NULL;
-    return pid;
-}
-
 /* A given end that was closed meanwhile can't be handed over. */
 static bool
 given_are_open(const struct sysvmp_process *p)
@@ -272,16 +287,54 @@ started(struct sysvmp_process *p, pid_t pid)
     settle_given(p, true);
 }
 
+/* The child has ended itself, as the fork handlers found what refuses it. */
+static int
+forked_in_vain(pid_t pid, int error)
+{
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    return error;
+}
+
+/*
+ * fork() with the plan of what the child shall be.  No signal handler runs in
+ * between: it would see a child of which nobody knows yet, or, there, one that
+ * does not know yet who it is.
+ */
+static pid_t
+fork_planned(struct sysvmp_process *p)
+{
+    struct fork_plan plan = { .given = p->given, .n = p->n_given,
+        .reserved = &p->reserved, .born = child_begin, .process = p };
+    pid_t pid;
+
+    fork_block_signals(&plan.mask);
+    fork_plan = &plan;
+    pid = fork();
+    if (pid == 0) /* its handler has done the rest */
+        return 0;
+    fork_plan = NULL;
+    if (pid < 0)
+        pid = fork_failed(errno);
+    else if (plan.error < 0)
+        pid = forked_in_vain(pid, plan.error);
+    if (pid > 0)
+        started(p, pid);
+    else
+        not_started(p);
+    pthread_sigmask(SIG_SETMASK, &plan.mask, NULL);
+    return pid;
+}
+
 /* pid in the parent, 0 in the child, or a code. */
 static pid_t
 start(struct sysvmp_process *p)
 {
-    pid_t pid;
     int error = claim_start(p);
 
     if (error < 0)
         return error;
-    error = ensure_arena(p);
+    error = prepare_start(p);
     if (error < 0) {
         p->state = PROCESS_CREATED;
         return error;
@@ -292,14 +345,7 @@ start(struct sysvmp_process *p)
     stream_flush(stderr);
     p->starter = sysvmp_current_process();
     p->starter_owner = own_load(&self.me);
-    pid = fork_planned(p);
-    if (pid > 0) {
-        started(p, pid);
-    } else if (pid < 0) {
-        record_free(&p->record);
-        p->state = PROCESS_CREATED;
-    }
-    return pid;
+    return fork_planned(p);
 }
 
 int
@@ -325,8 +371,6 @@ sysvmp_process_fork(struct sysvmp_process *p)
     error_begin();
     pid = process_valid(p) && p->fn != NULL ? -EINVAL : start(p);
     guard_leave(&guard);
-    if (pid == 0)
-        child_begin(p);
     return error_return(pid);
 }
 

@@ -10,6 +10,7 @@
 
 #include "deadline.h"
 #include "handle.h"
+#include "member.h"
 #include "pidref.h"
 #include "record.h"
 
@@ -35,6 +36,7 @@ struct sysvmp_process {
     struct handle **given; /* ends of pipes */
     size_t n_given;
     struct record_ref record;
+    struct reservation reserved; /* the seat for it */
 
     /* Under the children's mutex. */
     enum process_state state;
@@ -100,12 +102,16 @@ bool process_rings(const struct sysvmp_process *p);
 int process_fd(struct sysvmp_process *p);
 
 /* child.c */
+/* For fork.h: before a fork by a process that we have started. */
+void child_before_fork(void);
+/* In a child that was just forked and is a member, with signals blocked. */
 void child_begin(struct sysvmp_process *p);
 /* Is it the process itself that calls; its parent? */
 bool process_is_us(const struct sysvmp_process *p);
 bool process_is_parent(const struct sysvmp_process *p);
 /* Has our parent ended?  1; 0; -ECHILD: that can't be told any more. */
 int parent_ended(void);
+/* In a child that was just forked, when fork() has returned. */
 SYSVMP_NORETURN void child_run(struct sysvmp_process *p);
 
 #endif /* SYSVMP_PROCESS_H */

@@ -39,7 +39,7 @@ take(struct arena *arena, struct record *record, bool from_dead)
     if (owner != 0 &&
         (!from_dead || member_dead(arena, arena->home, owner) != 1))
         return false;
-    return shm_cas(&record->owner, &owner, arena_me(arena));
+    return shm_cas(&record->owner, &owner, self_id());
 }
 
 int
@@ -69,8 +69,7 @@ void
 record_enter(const struct record_ref *ref)
 {
     if (ref->arena != NULL && arena_me(ref->arena) != 0)
-        shm_store(&record_at(ref->arena, ref->index)->child,
-            arena_me(ref->arena));
+        shm_store(&record_at(ref->arena, ref->index)->child, self_id());
 }
 
 uint64_t

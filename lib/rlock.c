@@ -34,7 +34,7 @@ static bool
 held_by_this_thread(const struct sysvmp_rlock *lock)
 {
     return mutex_mine(&lock->mutex) &&
-        own_load(&lock->holder) == own_peek(&self.me) &&
+        own_load(&lock->holder) == self_id() &&
         own_load(&lock->thread) == self_thread();
 }
 
@@ -46,7 +46,7 @@ rlock_take(struct sysvmp_rlock *lock, struct deadline deadline, unsigned depth)
     if (result >= 0) {
         lock->depth = depth;
         own_store(&lock->thread, self_thread());
-        own_store(&lock->holder, own_peek(&self.me));
+        own_store(&lock->holder, self_id());
     }
     return result;
 }

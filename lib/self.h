@@ -11,6 +11,16 @@
 #define SELF_PAGE  4096
 #define BLOCKS_MAX 4096
 
+#define KEPT_LINES 4
+#define KEPT_TEXT  248
+
+/* A line for the log that could not be told where it arose: hooks.c. */
+struct kept_line {
+    _Atomic uint32_t state;
+    int level;
+    char text[KEPT_TEXT];
+};
+
 /*
  * What a fork must not inherit; in a page that the kernel wipes for the child.
  * Written by this process alone.  A process is in one arena at a time, so
@@ -18,8 +28,13 @@
  * than its compare-and-swap.
  */
 struct self {
-    /* Our owner id; 0: no member (yet, or any more). */
+    /* Our owner id; 0: no member (yet, or any more).  It is what a call asks
+     * when it begins. */
     _Alignas(SELF_PAGE) _Atomic uint64_t me;
+    /* The same, but it stays when the process leaves at its end.  Other
+     * threads may be inside calls then, and what they write down as theirs
+     * must be of a process whose death is seen: self_id(). */
+    _Atomic uint64_t id;
     uint32_t seat;
     uint8_t joined[BLOCKS_MAX / 8]; /* a bit for each block */
 
@@ -35,6 +50,7 @@ struct self {
                                * can't see into */
     _Atomic uint32_t inside; /* threads that hold locks of our own: word.c */
     _Atomic bool leaving;    /* none shall take one any more */
+    struct kept_line kept[KEPT_LINES]; /* hooks.c */
 };
 
 extern struct self self;
@@ -45,6 +61,16 @@ extern struct self self;
  * own 1.
  */
 uint64_t self_process(void);
+
+/*
+ * Our owner id, for a call that has seen `me` and goes on: it does not become
+ * 0 when another thread ends the process.
+ */
+static inline uint64_t
+self_id(void)
+{
+    return own_peek(&self.id);
+}
 
 /* A number for this thread that no other of this process ever has. */
 uint64_t self_thread(void);

@@ -120,7 +120,7 @@ give_run(struct arena *arena, uint32_t unit)
     uint64_t owner = heap_shared(0);
 
     if (heap_run(arena, unit) == 0 ||
-        !shm_cas(&heap_unit(arena, unit)->owner, &owner, arena_me(arena)))
+        !shm_cas(&heap_unit(arena, unit)->owner, &owner, self_id()))
         return false;
     heap_give(arena, unit);
     return true;

@@ -297,7 +297,7 @@ settle(const struct arena *arena, uint32_t i, uint32_t class, bool was_full)
             shm_load(&unit->next) == 0))
         return false;
     withdraw(arena, i, class);
-    shm_store(&unit->owner, arena_me(arena));
+    shm_store(&unit->owner, self_id());
     return true;
 }
 

@@ -27,7 +27,7 @@
 static int64_t limit;
 static bool yields;
 
-__attribute__((__constructor__)) static void
+__attribute__((__constructor__(101))) static void
 read_limit(void)
 {
     const char *text = getenv("SYSVMP_SPIN_US");

@@ -26,7 +26,8 @@
  *   -ENOSYS   such a filter says that there is no such call.  Nothing was
  *             done
  *   -ENOSPC   this process has no seat (1,050 processes use one program's
- *             objects at most), or a table of the system is full
+ *             objects at most; it was forked by the program itself, holds
+ *             nothing, and hands on nothing), or a table of the system is full
  *   -ENOMEM   no memory
  * "Creation codes", of calls that make something: -EINVAL, also when out is
  * NULL; -EACCES; -ENOMEM; -ENOSPC, ids of System V IPC, processes or
@@ -163,6 +164,10 @@ enum { SYSVMP_LOG_ERROR = 1, SYSVMP_LOG_WARNING, SYSVMP_LOG_INFO,
  * newline and is valid until fn returns.  NULL, the default, is silence.  It
  * runs in the thread that made the call and must not call the library.
  * Children inherit it.  Set it before other threads use the library.
+ *
+ * The library holds no lock of its own while it calls fn, and does not call it
+ * within a fork.  What there is to say then is told at the end of that call,
+ * or of the next one that this process makes.
  */
 void sysvmp_set_log(void (*fn)(int level, const char *line, void *arg),
     void *arg);
@@ -257,7 +262,13 @@ SYSVMP_MUST_CHECK int sysvmp_process_give(struct sysvmp_process *p,
  *
  * Returns 0; -EALREADY, it was started before; -ECHILD, another process
  * created it; -EINVAL, p is NULL or has no target; or a creation code, and
- * then it was not started and may be tried again.
+ * then it was not started and may be tried again.  -ENOSPC is also for want of
+ * a seat: 0 means that there was one for this process.
+ *
+ * No signal handler runs in the calling thread, nor in the child, while one of
+ * them is not ready: the child's first one finds all that it inherits.  Both
+ * have the signal mask of the call.  That also holds for a fork(2) of the
+ * program's own.
  */
 SYSVMP_MUST_CHECK int sysvmp_process_start(struct sysvmp_process *p);
 

@@ -18,6 +18,7 @@
 unsigned long testing_calls[SEAM_CALLS];
 int (*testing_fault)(enum seam call);
 int testing_stops;
+void (*testing_at_point)(void);
 
 static atomic_long crash_in;
 static atomic_long passed;
@@ -40,6 +41,10 @@ testing_point(const char *file, int line)
     atomic_fetch_add(&passed, 1);
     if (atomic_load(&crash_in) <= 0 || atomic_fetch_sub(&crash_in, 1) != 1)
         return;
+    if (testing_at_point != NULL) {
+        testing_at_point();
+        return;
+    }
     kill(getpid(), testing_stops ? SIGSTOP : SIGKILL);
     while (!testing_stops)
         pause();

@@ -37,6 +37,9 @@ void testing_crash_at(long n);
 /* Not 0: the crash point sends SIGSTOP in place of SIGKILL, and the process
  * goes on from there when somebody sends it SIGCONT. */
 extern int testing_stops;
+/* Not NULL: the crash point calls this instead of sending a signal, in the
+ * thread that has come there. */
+extern void (*testing_at_point)(void);
 /* Crash points passed since the last testing_crash_at(). */
 long testing_points(void);
 /* Where the last crash point passed was: "file:line". */

@@ -106,7 +106,7 @@ waiters_dead(const struct waiters *waiters, struct roll *roll, uint64_t owner)
     uint32_t seat = owner_seat(owner);
     int error;
 
-    if (owner == own_peek(&self.me) || owner == 0)
+    if (owner == self_id() || owner == 0)
         return 0; /* or it was given back just now */
     if (seat >= MEMBERS_MAX ||
         shm_load(&member_at(arena, seat)->generation) !=
@@ -125,10 +125,9 @@ waiters_dead(const struct waiters *waiters, struct roll *roll, uint64_t owner)
 }
 
 bool
-waiter_inherit(const struct waiters *waiters, struct waiter *waiter,
-    uint64_t owner)
+waiter_inherit(struct waiter *waiter, uint64_t owner)
 {
-    return shm_cas(&waiter->owner, &owner, arena_me(waiters->arena));
+    return shm_cas(&waiter->owner, &owner, self_id());
 }
 
 /* Buries all that are dead: how many there were, or a code. */
@@ -160,12 +159,12 @@ bury_all(struct waiters *waiters)
  */
 
 static bool
-take(const struct waiters *waiters, struct waiter *waiter)
+take(struct waiter *waiter)
 {
     uint64_t nobody = 0;
 
     return shm_peek(&waiter->owner) == 0 &&
-        shm_cas(&waiter->owner, &nobody, arena_me(waiters->arena));
+        shm_cas(&waiter->owner, &nobody, self_id());
 }
 
 static struct waiter *
@@ -174,11 +173,11 @@ take_any(struct waiters *waiters)
     struct waiter *waiter = own_peek(&waiters->last);
     struct waiters_walk walk;
 
-    if (waiter != NULL && take(waiters, waiter))
+    if (waiter != NULL && take(waiter))
         return waiter;
     waiters_walk(waiters, &walk);
     while ((waiter = waiters_next(&walk)) != NULL)
-        if (take(waiters, waiter))
+        if (take(waiter))
             break;
     if (waiter != NULL)
         own_poke(&waiters->last, waiter);

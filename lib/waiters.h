@@ -37,8 +37,7 @@ int waiters_claim(struct waiters *waiters, struct deadline *deadline,
 /* Gives our entry back. */
 void waiter_free(struct waiter *waiter);
 /* Makes that of one who is dead ours: false, if somebody else has. */
-bool waiter_inherit(const struct waiters *waiters, struct waiter *waiter,
-    uint64_t owner);
+bool waiter_inherit(struct waiter *waiter, uint64_t owner);
 
 /* All entries that were ever used, one after the other; then NULL. */
 struct waiters_walk {

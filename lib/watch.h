@@ -30,7 +30,7 @@ int watch_post(const struct arena *arena, _Atomic uint32_t *marks,
 static inline int
 watch_fire(const struct arena *arena, _Atomic uint32_t *marks, uint32_t index)
 {
-    return UNLIKELY(shm_load(marks) != 0) && arena_me(arena) != 0
+    return UNLIKELY(shm_load(marks) != 0) && !arena->left
         ? watch_post(arena, marks, index)
         : 0;
 }
@@ -41,7 +41,7 @@ int watch_ask(const struct arena *arena, _Atomic uint32_t *marks);
 static inline int
 watch_may(const struct arena *arena, _Atomic uint32_t *marks)
 {
-    return UNLIKELY(shm_load(marks) != 0) && arena_me(arena) != 0
+    return UNLIKELY(shm_load(marks) != 0) && !arena->left
         ? watch_ask(arena, marks)
         : 0;
 }

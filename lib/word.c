@@ -311,7 +311,8 @@ free_from(struct word *word, uint64_t owner, uint64_t me)
 int
 word_release_slow(struct word *word)
 {
-    uint64_t me = arena_me(word->arena);
+    /* Also when another thread has ended the process meanwhile. */
+    uint64_t me = UNLIKELY(word->arena->left) ? 0 : self_id();
     uint64_t owner;
 
     if (me == 0)
@@ -329,7 +330,7 @@ word_release_slow(struct word *word)
 void
 word_give_up(struct word *word)
 {
-    uint64_t owner = own_load(&self.me);
+    uint64_t owner = self_id();
 
     if (owner == 0 || shm_load(&word->words->owner) != owner)
         return;
@@ -361,6 +362,7 @@ acquire_patiently(struct word *word, struct deadline *deadline)
     struct deadline longer = DEADLINE(SYSVMP_FOREVER);
     int result;
 
+    longer.deaf = deadline->deaf;
     if (deadline_left(deadline) >= PATIENCE_NS || !patient(word))
         return word_acquire_slow(word, *deadline);
     longer.deaf = deadline->deaf;
