@@ -17,7 +17,9 @@
  *             direction, or older than this process's sysvmp_leave()
  *   -EIDRM    the kernel's object was removed under us: by ipcrm(1), or by
  *             systemd's RemoveIPC=yes at log-out
- *   -EACCES   no permission: objects are for the user who created them
+ *   -EACCES   no permission: objects are for the user who created them; a
+ *             process that is another user since gets it where it would have
+ *             to sleep, or to wake one who sleeps, and nothing is done
  *   -ENOSPC   this process has no seat (1,050 processes use one program's
  *             objects at most), or a table of the system is full
  *   -ENOMEM   no memory
@@ -445,7 +447,9 @@ SYSVMP_MUST_CHECK int sysvmp_semaphore_acquire(struct sysvmp_semaphore *s,
 /*
  * Gives n permits, all or none, and wakes as many.  Returns 0; -EOVERFLOW,
  * there would be more than the limit; -EPERM, with SYSVMP_PERMITS, this
- * process has not so many; -EINVAL, also when n is 0; or a common code.
+ * process has not so many; -EINVAL, also when n is 0; or a common code.  If
+ * the kernel does not let this process wake those who wait, it takes back the
+ * permits that nobody has taken by then.
  */
 int sysvmp_semaphore_release(struct sysvmp_semaphore *s, unsigned n);
 
