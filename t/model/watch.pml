@@ -47,7 +47,7 @@
      -DCLEAR_REFUSED   (with REFUSED) they are taken off without one
      -DNOT_NOTED       nobody notes that it fires
      -DNOTE_STAYS      who marks leaves the note
-     -DNOT_COUNTED     firings are not counted
+     -DNOT_COUNTED     (with NOT_NOTED) firings are not counted
      -DNO_NUMBER       an entry's number is not compared with what it should be
      -DUNMARKS         who leaves clears the marks of its lane
      -DNOT_ANNOUNCED   who has taken marks asks who is announced, but watchers
@@ -361,6 +361,7 @@ proctype stopper() {
 proctype last_poster() {
   byte o = 0, m = 0, l = 0, s = 0, w = 0, c = 0;
   select (o : 0 .. (OBJECTS - 1));
+  skip;
   d_step { ready[o]++; last = o };
   d_step {
     m = marks[o] & LANES_MASK;
@@ -371,6 +372,7 @@ proctype last_poster() {
   :: l < LANES -> if :: m & BIT(l) -> push(); post() :: else fi; l++
   :: else -> break
   od;
+  skip;
   off()
 }
 #endif
