@@ -18,13 +18,18 @@
  * comes upon an unfinished reset does the same.
  *
  * Why nobody sleeps for ever: who changes the word wakes all, or his bell
- * does.
+ * does.  A process that the kernel would not let wake the others is told so
+ * before it changes what they wait for, and has not arrived.  If it is refused
+ * all the same, as one has gone to sleep since or it has lost the right since,
+ * it gets the code, and the next call of another process that completes,
+ * breaks, resets or finds the barrier broken wakes them.
  */
 #include "internal.h"
 
 #include "arena.h"
 #include "barrier.h"
 #include "callback.h"
+#include "hooks.h"
 
 /* The word: generation, phase, and how many have come, which is less than the
  * table has room for. */
@@ -33,6 +38,8 @@ enum { FILLING, ACTION, BROKEN, RESETTING };
 #define COUNT_MASK ((UINT64_C(1) << COUNT_BITS) - 1)
 #define PHASE_MASK (UINT64_C(3) << COUNT_BITS)
 #define GENERATION_SHIFT (COUNT_BITS + 2)
+
+#define NAP_NS 1000000 /* of one who may not sleep there */
 
 /* An entry's word: its generation, and this. */
 #define MARK_BITS 2
@@ -44,6 +51,7 @@ struct arrival {
     struct waiter *entry;
     uint64_t generation;
     int index;
+    bool counted; /* we are one of those that have come */
 };
 
 static uint64_t
@@ -94,13 +102,14 @@ pending(uint64_t state)
  * To break it.
  */
 
-/* false: it is not in that state any more. */
+/* false: it is not in that state any more.  *woken: 0, or why the kernel would
+ * not let us wake those who wait. */
 static bool
-break_from(const struct sysvmp_barrier *b, uint64_t state)
+break_from(const struct sysvmp_barrier *b, uint64_t state, int *woken)
 {
     if (!shm_cas(b->state, &state, in_phase(state, BROKEN)))
         return false;
-    broadcast_wake(&b->broadcast);
+    *woken = broadcast_wake(&b->broadcast);
     return true;
 }
 
@@ -127,9 +136,10 @@ static int
 break_if_dead(const struct sysvmp_barrier *b, uint64_t state)
 {
     int dead = anybody_dead(b, generation_of(state));
+    int woken; /* by the bell of the dead one, if the kernel refuses us */
 
     if (dead == 1)
-        (void) break_from(b, state);
+        (void) break_from(b, state, &woken);
     return dead;
 }
 
@@ -140,6 +150,7 @@ barrier_bury(struct waiters *waiters, struct waiter *waiter, uint64_t owner)
     const struct sysvmp_barrier *b = (void *)
         ((char *) waiters - offsetof(struct sysvmp_barrier, waiters));
     uint64_t state;
+    int woken; /* as in break_if_dead() */
 
     if (!waiter_inherit(waiter, owner))
         return 0;
@@ -147,13 +158,15 @@ barrier_bury(struct waiters *waiters, struct waiter *waiter, uint64_t owner)
         state = shm_load(b->state);
     while (pending(state) &&
         shm_load(&waiter->word) == arrived_in(generation_of(state)) &&
-        !break_from(b, state));
+        !break_from(b, state, &woken));
     waiter_free(waiter);
     return 0;
 }
 
-/* Does what is left to do of a reset; anybody may, and more than one. */
-static void
+/* Does what is left to do of a reset; anybody may, and more than one.  Each
+ * wakes, as the others may be stopped before they do.  0, or why the kernel
+ * would not let us. */
+static int
 finish_reset(const struct sysvmp_barrier *b, uint64_t state)
 {
     uint64_t generation = generation_of(state);
@@ -169,6 +182,7 @@ finish_reset(const struct sysvmp_barrier *b, uint64_t state)
                 generation << MARK_BITS | CANCELLED);
     }
     (void) shm_cas(b->state, &state, next_of(state));
+    return broadcast_wake(&b->broadcast);
 }
 
 /*
@@ -217,6 +231,8 @@ look(void *context, bool woken)
 static int
 give_up(const struct arrival *a, int code)
 {
+    int woken;
+
     for (;;) {
         uint64_t state = shm_load(a->b->state);
 
@@ -224,9 +240,52 @@ give_up(const struct arrival *a, int code)
             return outcome(a);
         if (!pending(state))
             return -ECANCELED;
-        if (break_from(a->b, state))
-            return code;
+        if (break_from(a->b, state, &woken))
+            return woken < 0 ? woken : code;
     }
+}
+
+/* We have not arrived after all: false, if others have since, whose numbers
+ * count us, or it has been decided. */
+static bool
+take_back(const struct arrival *a)
+{
+    uint64_t state = shm_load(a->b->state);
+
+    while (generation_of(state) == a->generation &&
+        phase_of(state) == FILLING &&
+        count_of(state) == (unsigned) a->index + 1)
+        if (shm_cas(a->b->state, &state, state - 1))
+            return true;
+    return false;
+}
+
+/*
+ * The kernel refuses to let us sleep, so it will not let us wake those whom we
+ * would leave behind either.  We take our coming back; where others count on
+ * it, we wait without sleeping there.
+ */
+static int
+wait_awake(const struct arrival *a, int code, struct deadline *deadline)
+{
+    while (!decided(a)) {
+        if (take_back(a))
+            return code;
+        if (code == -EIDRM)
+            return give_up(a, code);
+        if (deadline_left(deadline) == 0)
+            return give_up(a, deadline_code(deadline));
+        if (hooks_interrupted())
+            return give_up(a, -EINTR);
+        deadline_nap(deadline, NAP_NS);
+    }
+    return (int) look((void *) a, false);
+}
+
+static bool
+refused(int code)
+{
+    return code == -EACCES || code == -ENOSYS || code == -EIDRM;
 }
 
 static int
@@ -240,7 +299,11 @@ wait_for_others(struct arrival *a, struct deadline *deadline)
         seen = (int) look(a, false);
     else
         seen = (int) broadcast_sleep(&a->b->broadcast, &wait, deadline);
-    return seen >= 0 || seen == -ECANCELED ? seen : give_up(a, seen);
+    if (seen >= 0 || seen == -ECANCELED)
+        return seen;
+    if (!refused(seen))
+        return give_up(a, seen);
+    return a->counted ? wait_awake(a, seen, deadline) : seen;
 }
 
 /* All are there, and state is what we have made of it. */
@@ -249,6 +312,7 @@ let_go(const struct arrival *a, uint64_t state)
 {
     const struct sysvmp_barrier *b = a->b;
     bool failed = false;
+    int woken;
 
     if (phase_of(state) == ACTION) {
         failed = callback_call_watched(b->action, b->arg) != 0;
@@ -256,7 +320,9 @@ let_go(const struct arrival *a, uint64_t state)
                 failed ? in_phase(state, BROKEN) : next_of(state)))
             return -ECANCELED;
     }
-    broadcast_wake(&b->broadcast);
+    woken = broadcast_wake(&b->broadcast);
+    if (woken < 0)
+        return woken;
     return failed ? -ECANCELED : a->index;
 }
 
@@ -281,9 +347,12 @@ arrive(struct arrival *a, uint64_t state, struct deadline *deadline)
         return -ENOSPC;
     a->generation = generation_of(state);
     a->index = (int) count_of(state);
+    a->counted = true;
     shm_store(&a->entry->word, arrived_in(a->generation));
     if (next != state + 1)
         dead = break_if_dead(b, state);
+    if (next != state + 1 && dead == 0)
+        dead = broadcast_may(&b->broadcast);
     if (dead != 0)
         return dead < 0 ? dead : -EINPROGRESS;
     if (!shm_cas(b->state, &state, next))
@@ -300,8 +369,29 @@ wait_for_action(struct arrival *a, uint64_t state, struct deadline *deadline)
     shm_store(&a->entry->word, 0);
     a->generation = generation_of(state);
     a->index = 0;
+    a->counted = false;
     result = wait_for_others(a, deadline);
     return result < 0 ? result : -EINPROGRESS;
+}
+
+/* A reset by another one, who may be stopped. */
+static int
+help_reset(const struct sysvmp_barrier *b, uint64_t state)
+{
+    int error = broadcast_may(&b->broadcast);
+
+    if (error == 0)
+        error = finish_reset(b, state);
+    return error < 0 ? error : -EINPROGRESS;
+}
+
+/* Who has broken it may be stopped before the wake-up, or was refused it. */
+static int
+find_broken(const struct sysvmp_barrier *b)
+{
+    int woken = broadcast_wake(&b->broadcast);
+
+    return woken < 0 ? woken : -ECANCELED;
 }
 
 static int
@@ -317,9 +407,9 @@ pass(struct arrival *a, struct deadline *deadline)
         else if (phase_of(state) == ACTION)
             result = wait_for_action(a, state, deadline);
         else if (phase_of(state) == BROKEN)
-            result = -ECANCELED;
+            result = find_broken(a->b);
         else
-            finish_reset(a->b, state);
+            result = help_reset(a->b, state);
     }
     return result;
 }
@@ -339,17 +429,23 @@ barrier_settled(const struct sysvmp_barrier *b, uint64_t *state)
     return dead;
 }
 
-void
+int
 barrier_break(const struct sysvmp_barrier *b)
 {
-    uint64_t state;
+    int error = broadcast_may(&b->broadcast);
 
-    do {
-        state = shm_load(b->state);
+    while (error == 0) {
+        uint64_t state = shm_load(b->state);
+        int woken;
+
+        if (phase_of(state) == BROKEN)
+            return broadcast_wake(&b->broadcast); /* as in find_broken() */
         if (phase_of(state) == RESETTING)
-            finish_reset(b, state);
-    } while (phase_of(state) != BROKEN && !(pending(state) &&
-        break_from(b, state)));
+            error = finish_reset(b, state);
+        else if (break_from(b, state, &woken))
+            return woken;
+    }
+    return error;
 }
 
 /* Does a thread of this process wait there, in that generation? */
@@ -372,23 +468,26 @@ void
 barrier_resign(const struct sysvmp_barrier *b)
 {
     uint64_t state;
+    int woken; /* refused: our death wakes them */
 
     do
         state = shm_load(b->state);
     while (pending(state) && we_wait(b, generation_of(state)) &&
-        !break_from(b, state));
+        !break_from(b, state, &woken));
 }
 
-void
+int
 barrier_renew(const struct sysvmp_barrier *b)
 {
     uint64_t state = shm_load(b->state);
+    int error = broadcast_may(&b->broadcast);
 
+    if (error < 0)
+        return error;
     while (phase_of(state) != RESETTING)
         if (shm_cas(b->state, &state, in_phase(state, RESETTING)))
             state = in_phase(state, RESETTING);
-    finish_reset(b, state);
-    broadcast_wake(&b->broadcast);
+    return finish_reset(b, state);
 }
 
 int
@@ -425,7 +524,7 @@ barrier_pass(struct sysvmp_barrier *b, int timeout_ms)
         return arena_gone(b->handle.arena);
     result = waiters_claim(&b->waiters, &deadline, &a.entry);
     if (result == -EAGAIN || result == -ETIMEDOUT || result == -EINTR)
-        barrier_break(b);
+        (void) barrier_break(b); /* refused: ours is no part of it */
     if (result < 0)
         return result;
     undo_push(&undo, barrier_abandon, &a);

@@ -100,8 +100,7 @@ sysvmp_barrier_reset(struct sysvmp_barrier *b)
         return error_return(-EINVAL);
     if (arena_me(b->handle.arena) == 0)
         return error_return(arena_gone(b->handle.arena));
-    barrier_renew(b);
-    return 0;
+    return error_return(barrier_renew(b));
 }
 
 int
@@ -111,8 +110,7 @@ sysvmp_barrier_abort(struct sysvmp_barrier *b)
         return error_return(-EINVAL);
     if (arena_me(b->handle.arena) == 0)
         return error_return(arena_gone(b->handle.arena));
-    barrier_break(b);
-    return 0;
+    return error_return(barrier_break(b));
 }
 
 int

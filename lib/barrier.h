@@ -23,10 +23,11 @@ struct sysvmp_barrier {
 
 /* A whole wait: a number, or a code. */
 int barrier_pass(struct sysvmp_barrier *b, int timeout_ms);
-void barrier_break(const struct sysvmp_barrier *b);
+/* 0, or a code: the kernel would not let us wake those who wait. */
+int barrier_break(const struct sysvmp_barrier *b);
+int barrier_renew(const struct sysvmp_barrier *b);
 /* Breaks it, if a thread of this process waits there: as our death would. */
 void barrier_resign(const struct sysvmp_barrier *b);
-void barrier_renew(const struct sysvmp_barrier *b);
 /* Its present state, after who is dead has broken it: 0, or a code. */
 int barrier_settled(const struct sysvmp_barrier *b, uint64_t *state);
 int barrier_waiting(uint64_t state);

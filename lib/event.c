@@ -85,23 +85,71 @@ sysvmp_event_create(struct sysvmp_event **out)
     return error_return(error);
 }
 
+/* Would the kernel let us wake those who wait for it now? */
+static int
+may_wake(const struct sysvmp_event *e)
+{
+    int error = broadcast_may(&e->broadcast);
+
+    return LIKELY(error == 0)
+        ? watch_may(e->handle.arena, &e->words->watched)
+        : error;
+}
+
+static int
+wake(const struct sysvmp_event *e)
+{
+    int error = broadcast_wake(&e->broadcast);
+    int fired = watch_fire(e->handle.arena, &e->words->watched,
+        e->handle.holding[0].place.index);
+
+    return UNLIKELY(error < 0) ? error : fired;
+}
+
+static bool
+anybody_waits(const struct sysvmp_event *e)
+{
+    return shm_load(e->broadcast.sleepers) != 0 ||
+        watch_marked(&e->words->watched);
+}
+
+/* Sets it: what the word was, and is. */
+static void
+raise_flag(const struct sysvmp_event *e, uint64_t *was, uint64_t *is)
+{
+    *was = shm_load(&e->words->state);
+    do {
+        *is = (*was + ONCE) | SET;
+        if ((*was & SET) != 0 && !anybody_waits(e)) {
+            *is = *was;
+            return;
+        }
+    } while (!shm_cas(&e->words->state, was, *is));
+}
+
+/*
+ * Where the kernel refuses the wake-up although it was asked before, the set
+ * is undone, unless another one has set it since: that one has counted up, or
+ * nobody waited then.
+ */
 int
 sysvmp_event_set(struct sysvmp_event *e)
 {
-    uint64_t state;
+    uint64_t was, is;
+    int error;
 
     if (!valid(e))
         return error_note(-EINVAL);
     if (arena_me(e->handle.arena) == 0)
         return error_note(arena_gone(e->handle.arena));
-    state = shm_load(&e->words->state);
-    while ((state & SET) == 0 &&
-        !shm_cas(&e->words->state, &state, (state + ONCE) | SET))
-        continue;
-    broadcast_wake(&e->broadcast);
-    watch_fire(e->handle.arena, &e->words->watched,
-        e->handle.holding[0].place.index);
-    return 0;
+    error = may_wake(e);
+    if (UNLIKELY(error < 0))
+        return error_note(error);
+    raise_flag(e, &was, &is);
+    error = wake(e);
+    if (UNLIKELY(error < 0) && (was & SET) == 0)
+        (void) shm_cas(&e->words->state, &is, was);
+    return error_note(error);
 }
 
 int

@@ -33,16 +33,24 @@ struct gate_wait {
 
 /*
  * To be called after a change that sleepers wait for, and a full fence (each
- * read-modify-write is one).  One load when nobody sleeps.  0, or a code where
- * the kernel refused: then nobody was woken.
+ * read-modify-write is one): wakes n of them, or all where they are fewer.
+ * One load when nobody sleeps.  0, or a code where the kernel refused: then
+ * nobody was woken.
  */
-int gate_post(const struct gate *gate);
+int gate_post(const struct gate *gate, uint32_t n);
+
+static inline int
+gate_wake_many(const struct gate *gate, uint32_t n)
+{
+    return UNLIKELY(shm_load(&gate->words->sleepers) > 0)
+        ? gate_post(gate, n)
+        : 0;
+}
 
 static inline int
 gate_wake(const struct gate *gate)
 {
-    return UNLIKELY(shm_load(&gate->words->sleepers) > 0) ? gate_post(gate)
-                                                          : 0;
+    return gate_wake_many(gate, 1);
 }
 
 /*
@@ -61,7 +69,8 @@ gate_may(const struct gate *gate)
 }
 
 /* Looks, and sleeps between looks, until there is something or the deadline
- * has passed.  -EAGAIN or -ETIMEDOUT then; -EINTR; -EIDRM. */
+ * has passed.  -EAGAIN or -ETIMEDOUT then; -EINTR; -EIDRM; -EACCES or -ENOSYS
+ * where the kernel refuses the sleep. */
 ssize_t gate_sleep(const struct gate *gate, const struct gate_wait *wait,
     struct deadline *deadline);
 

@@ -14,10 +14,12 @@ enum object_kind { OBJECT_LOCK = 1, OBJECT_RLOCK, OBJECT_QUEUE, OBJECT_PIPE,
 
 enum { OBJECT_EMPTY, OBJECT_INTENT, OBJECT_LIVE };
 
-/* The words of a gate: gate.h says who writes them and why. */
+/* The words of a gate: gate.c says who writes them and why. */
 struct gate_words {
     _Atomic uint32_t sleepers; /* announced, by the sleepers themselves */
-    _Atomic uint32_t token;    /* 1: a token is out */
+    /* How many of them were told since the last look of any of them began, by
+     * those who wake them; and how many looks began, by the sleepers. */
+    _Atomic uint32_t told;
 };
 
 /* What a list is: list.h has the meaning. */

@@ -81,10 +81,11 @@ permits_release(struct sysvmp_semaphore *s, unsigned n)
     error = permits_change(s, (int) n);
     if (error < 0)
         own_add(&s->handle.permits, n);
-    return error;
+    return error == -ERANGE ? -EOVERFLOW : error;
 }
 
-/* Destroyed, or left: they come back. */
+/* Destroyed, or left: they come back; where the kernel refuses that, they do
+ * at our end. */
 static void
 give_up(struct handle *handle)
 {
@@ -150,17 +151,41 @@ word_wait(struct sysvmp_semaphore *s, int timeout_ms)
     return (int) gate_sleep(&s->gate, &wait, &deadline);
 }
 
+/*
+ * The kernel has refused to let us wake those who sleep: what we released is
+ * taken back, and the caller has it still.  If somebody has taken all of it by
+ * now, it was released, and nobody sleeps for it: 0.  If a part is left, that
+ * part is taken back and the code says so: left in the word it would be told
+ * to nobody.  Permits are all alike, so it may be another's that is taken
+ * back; then the one whom he has woken looks in vain, as beside any taker.
+ */
+static int
+word_take_back(struct sysvmp_semaphore *s, uint32_t n, int code)
+{
+    uint32_t value = shm_load(&s->words->value), back;
+
+    do {
+        back = value < n ? value : n;
+        if (back == 0)
+            return 0;
+    } while (!shm_cas(&s->words->value, &value, value - back));
+    return code;
+}
+
+/* Nobody is asked before the change whether we may wake, as it can be undone
+ * where we may not: that saves a system call for each who sleeps. */
 static int
 word_give(struct sysvmp_semaphore *s, unsigned n)
 {
     uint32_t value = shm_load(&s->words->value);
+    int error;
 
     do
         if (value > s->limit || n > s->limit - value)
             return -EOVERFLOW;
     while (!shm_cas(&s->words->value, &value, value + n));
-    gate_wake(&s->gate);
-    return 0;
+    error = gate_wake_many(&s->gate, n);
+    return UNLIKELY(error < 0) ? word_take_back(s, n, error) : 0;
 }
 
 /*

@@ -493,7 +493,9 @@ SYSVMP_MUST_CHECK int sysvmp_semaphore_acquire(struct sysvmp_semaphore *s,
 /*
  * Gives n permits, all or none, and wakes as many.  Returns 0; -EOVERFLOW,
  * there would be more than the limit; -EPERM, with SYSVMP_PERMITS, this
- * process has not so many; -EINVAL, also when n is 0; or a common code.
+ * process has not so many; -EINVAL, also when n is 0; or a common code.  If
+ * the kernel does not let this process wake those who wait, it takes back the
+ * permits that nobody has taken by then.
  */
 int sysvmp_semaphore_release(struct sysvmp_semaphore *s, unsigned n);
 

@@ -6,12 +6,24 @@
  * sleeps at a broadcast in the home block, where each member has a bell.
  *
  * Why nobody sleeps for ever.  A watcher sees the turn of its lane, leaves its
- * mark, looks, and sleeps for the next turn.  Who changes an object looks for
- * marks after that, so one of the two sees the other; who takes the marks off
- * raises the turn of their lanes, or its bell does when it dies before.  All
- * who watch in that lane are woken then and mark the object again before they
- * look at it.  What a watcher that is gone has left costs one wake-up too
- * many.
+ * mark, looks, and sleeps for the next turn.  A process that has changed an
+ * object looks for marks after that, so one of the two sees the other.  It
+ * notes in the word which lanes it fires, raises the turn of each, and only
+ * then takes their marks off; or its bell wakes them when it dies before.  All
+ * who watch in those lanes are woken then and mark the object again before
+ * they look at it.
+ *
+ * The marks are taken off only if the word is what it was when these lanes
+ * were noted.  A watcher that finds a lane noted as being fired takes the note
+ * off as it marks: so that process leaves the mark, which is older than the
+ * watcher's look.  And another one that changes the object meanwhile finds the
+ * marks, fires as well and notes it, which changes the count in the word.  So
+ * a process that is stopped (SIGSTOP) anywhere in there, or is refused by the
+ * kernel, hides no mark: the next change wakes.  (With the marks taken off
+ * first they were gone as long as such a process was stopped.)  The count
+ * comes round after 16,777,216 firings, all of them within the stop.
+ *
+ * What a watcher that is gone has left costs one wake-up too many.
  * The ring says which objects were fired, so that who is woken looks at these
  * alone; where it does not say so for sure, and after a death, which the side
  * tells, at all.
@@ -47,25 +59,61 @@ post_lane(const struct arena *arena, int lane, uint32_t index)
     return broadcast_wake(&broadcast);
 }
 
+/* Each lane whose bit is there; 0, or the code of one that was refused. */
+static int
+post_lanes(const struct arena *arena, uint32_t lanes, uint32_t index)
+{
+    int error = 0;
+
+    for (int lane = 0; lane < WATCH_LANES; lane++) {
+        int posted = (lanes & 1u << lane) != 0
+            ? post_lane(arena, lane, index)
+            : 0;
+
+        if (posted < 0)
+            error = posted;
+    }
+    return error;
+}
+
 int
 watch_post(const struct arena *arena, _Atomic uint32_t *marks, uint32_t index)
 {
-    uint32_t lanes = shm_xchg(marks, 0);
-    int error = 0;
+    uint32_t word = shm_load(marks), lanes, noted;
+    int error;
 
-    for (int lane = 0; lane < WATCH_LANES; lane++)
-        if ((lanes & 1u << lane) != 0) {
-            int posted = post_lane(arena, lane, index);
-
-            error = error < 0 ? error : posted;
-        }
+    do {
+        lanes = word & WATCH_MARKS;
+        if (lanes == 0)
+            return 0; /* another one has fired, after our change */
+        noted = (word | lanes * WATCH_FIRING) + WATCH_ONCE;
+    } while (!shm_cas(marks, &word, noted));
+    error = post_lanes(arena, lanes, index);
+    if (error == 0)
+        (void) shm_cas(marks, &noted,
+            noted & ~(lanes | lanes * WATCH_FIRING));
     return error;
 }
 
 int
 watch_ask(const struct arena *arena, _Atomic uint32_t *marks)
 {
-    return shm_load(marks) == 0 ? 0 : sysv_sem_may(arena->home, BLOCK_WATCH);
+    uint32_t lanes = shm_load(marks) & WATCH_MARKS;
+
+    for (int lane = 0; lane < WATCH_LANES; lane++)
+        if ((lanes & 1u << lane) != 0 &&
+            shm_load(&arena->head->watch[lane].sleepers) > 0)
+            return sysv_sem_may(arena->home, BLOCK_WATCH + lane);
+    return 0;
+}
+
+void
+watch_set_mark(_Atomic uint32_t *marks, uint32_t mark)
+{
+    uint32_t word = shm_load(marks);
+
+    while (!shm_cas(marks, &word, (word | mark) & ~(mark * WATCH_FIRING)))
+        continue;
 }
 
 void

@@ -13,8 +13,18 @@
 #include "broadcast.h"
 #include "handle.h"
 
-/* An object that can be watched: its entry and, in it, the marks: a bit for
- * each lane; set by who watches, cleared by who changes the object. */
+/*
+ * The marks of an object: a bit for each lane, which whoever watches sets and
+ * whoever changes the object clears; a bit for each lane that is being fired;
+ * and the number of times that the object was fired.  watch.c has the rules.
+ */
+enum {
+    WATCH_FIRING = 1 << WATCH_LANES, /* the first bit of that */
+    WATCH_MARKS = WATCH_FIRING - 1,
+    WATCH_ONCE = 1 << 2 * WATCH_LANES
+};
+
+/* An object that can be watched: its entry and, in it, the marks. */
 struct watched {
     struct arena *arena;
     _Atomic uint32_t *marks; /* NULL: no object */
@@ -24,13 +34,19 @@ struct watched {
 int watch_post(const struct arena *arena, _Atomic uint32_t *marks,
     uint32_t index);
 
+static inline bool
+watch_marked(_Atomic uint32_t *marks)
+{
+    return UNLIKELY((shm_load(marks) & WATCH_MARKS) != 0);
+}
+
 /* To be called after a change, and a full fence.  One load when nobody
  * watches.  0, or a code where the kernel refused: then not all were woken.
  * Async-signal-safe. */
 static inline int
 watch_fire(const struct arena *arena, _Atomic uint32_t *marks, uint32_t index)
 {
-    return UNLIKELY(shm_load(marks) != 0) && !arena->left
+    return watch_marked(marks) && !arena->left
         ? watch_post(arena, marks, index)
         : 0;
 }
@@ -41,7 +57,7 @@ int watch_ask(const struct arena *arena, _Atomic uint32_t *marks);
 static inline int
 watch_may(const struct arena *arena, _Atomic uint32_t *marks)
 {
-    return UNLIKELY(shm_load(marks) != 0) && !arena->left
+    return watch_marked(marks) && !arena->left
         ? watch_ask(arena, marks)
         : 0;
 }
@@ -72,12 +88,17 @@ int watch_see(struct watch *watch, uint32_t *from);
 /* The entry of the object that was the n-th to be fired; -1: that is not known
  * (yet, or any more), so it may be any. */
 int64_t watch_fired(const struct watch *watch, uint32_t n);
-/* Leaves the mark; then comes the look at that object. */
+void watch_set_mark(_Atomic uint32_t *marks, uint32_t mark);
+
+/* Leaves the mark; then comes the look at that object.  One load where it is
+ * there, and nobody is firing it. */
 static inline void
 watch_mark(const struct watch *watch, const struct watched *watched)
 {
-    if ((shm_load(watched->marks) & watch->mark) == 0)
-        shm_or(watched->marks, watch->mark);
+    uint32_t both = watch->mark | watch->mark * WATCH_FIRING;
+
+    if ((shm_load(watched->marks) & both) != watch->mark)
+        watch_set_mark(watched->marks, watch->mark);
 }
 
 /*

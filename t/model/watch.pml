@@ -4,15 +4,19 @@
    What is modelled.  A watcher sleeps in a lane, a broadcast (broadcast.pml)
    that many watchers share.  It sees the side, the turn, and how many objects
    were fired in its lane; then it marks each object with the bit of its lane
-   and looks at it; then it sleeps.  Who has changed an object takes all its
-   marks; for each it counts and writes the object into the lane's ring, and
-   raises the turn, if anybody is announced there.  A woken watcher marks and
-   looks at what the ring has for it; at all, when the side is another one, or
-   the ring is not as it should be.  Others may take away what made an object
-   ready.  SIGKILL may come before every step; when the last thread has stopped,
-   the process's bells raise the side of each lane, in one step.  What is
-   checked: in the end no living watcher sleeps while one of its objects is
-   ready.
+   and looks at it; then it sleeps.  Who has changed an object notes that it
+   fires the lanes that are marked, and counts that, in one word with the marks;
+   for each lane it counts and writes the object into the lane's ring, and
+   raises the turn, if anybody is announced there; then it takes the marks off,
+   if the word is as it left it.  A woken watcher marks and looks at what the
+   ring has for it; at all, when the side is another one, or the ring is not as
+   it should be.  A watcher that marks takes the note of its lane off.  Others
+   may take away what made an object ready.  SIGKILL may come before every step;
+   when the last thread has stopped, the process's bells raise the side of each
+   lane, in one step.  SIGSTOP may stop a poster before every step, for good,
+   and the kernel may refuse it the wake-up.  What is checked: in the end no
+   living watcher sleeps while one of its objects is ready; with STOPS or
+   REFUSED, none that is for the object of one more put, by another process.
 
    Sizes:
      -DLANES=n -DWATCHERS=n -DPOSTERS=n -DTHREADS=n  processes; threads of a
@@ -22,6 +26,8 @@
      -DWANTS=n         which objects watcher 0 waits for, a bit each (3: both);
                        the others wait for both
      -DTURN=n -DSIDE=n  where they begin
+     -DSTOPS=n         so many posters are stopped
+     -DREFUSED         the first poster can wake nobody
 
    Mutants (each must fail):
      -DNO_BELL         the kernel adds nothing at a death
@@ -36,7 +42,12 @@
      -DMARK_LATE       or when it was fired
      -DNO_MARK         it does not mark again what was fired
      -DPUSH_LATE       the turn is raised, then the ring is written
-     -DCLEAR_LATE      the marks are cleared after that
+     -DCLEAR_LATE      the marks are cleared, whatever the word is
+     -DCLEAR_FIRST     (with STOPS) they are taken off before the wake-up
+     -DCLEAR_REFUSED   (with REFUSED) they are taken off without one
+     -DNOT_NOTED       nobody notes that it fires
+     -DNOTE_STAYS      who marks leaves the note
+     -DNOT_COUNTED     (with NOT_NOTED) firings are not counted
      -DNO_NUMBER       an entry's number is not compared with what it should be
      -DUNMARKS         who leaves clears the marks of its lane
      -DNOT_ANNOUNCED   who has taken marks asks who is announced, but watchers
@@ -72,6 +83,9 @@
 #ifndef SIDE
 #define SIDE 0
 #endif
+#ifndef STOPS
+#define STOPS 0
+#endif
 #define PROCS (WATCHERS + POSTERS)
 #define OBJECTS 2
 #define RING 2                  /* 64 */
@@ -81,10 +95,16 @@
 
 #define LANE(p) ((p) % LANES)
 #define BIT(l)  (1 << (l))
+#define LANES_MASK 15
+#define NOTES(m) ((m) << 4)
 #define WANT(p, o) (((p) != 0 || ((WANTS) & (1 << (o)))) && (o) < OBJECTS)
 
 byte ready[OBJECTS];
-byte marks[OBJECTS];            /* a bit for each lane */
+byte marks[OBJECTS];            /* a bit for each lane, and one for its note */
+byte firings[OBJECTS];          /* one word with that */
+byte stops = STOPS;
+bool halted[PROCS * THREADS + 20];
+byte last = OBJECTS;            /* that the last put was for; OBJECTS: any */
 byte turn[LANES] = TURN, side[LANES] = SIDE;
 byte sleepers[LANES], fired[LANES];
 byte number[LANES * RING];      /* plus one; 0: never written */
@@ -95,10 +115,19 @@ byte threads[PROCS];
 bool asleep[WATCHERS];
 byte kills = KILLS;
 
-/* if (!(load & bit)) fetch_or */
+/* One load, if the mark is there and its lane is not noted; else a step */
 inline mark(o) {
   if
-  :: (marks[o] & BIT(LANE(p))) == 0 -> marks[o] = marks[o] | BIT(LANE(p))
+#ifdef NOT_NOTED
+  :: (marks[o] & BIT(LANE(p))) == 0 ->
+#else
+  :: (marks[o] & (BIT(LANE(p)) | NOTES(BIT(LANE(p))))) != BIT(LANE(p)) ->
+#endif
+#ifdef NOTE_STAYS
+     marks[o] = marks[o] | BIT(LANE(p))
+#else
+     marks[o] = (marks[o] | BIT(LANE(p))) & (255 - NOTES(BIT(LANE(p))))
+#endif
   :: else
   fi
 }
@@ -248,19 +277,42 @@ inline post() {
   fi
 }
 
-proctype poster(byte p) {
-  byte o = 0, m = 0, l = 0, s = 0, n = 0;
+/* compare-and-swap */
+inline off() {
+  d_step {
+    if
+    :: marks[o] == w && firings[o] == c -> marks[o] = marks[o] & (255 - m - NOTES(m))
+    :: else
+    fi
+  }
+}
+
+#ifdef REFUSED
+#define MAY(p) ((p) != WATCHERS)
+#else
+#define MAY(p) true
+#endif
+
+proctype poster(byte p) provided (!halted[_pid]) {
+  byte o = 0, m = 0, l = 0, s = 0, n = 0, w = 0, c = 0;
   {
     do
     :: n < PUTS ->
        select (o : 0 .. (OBJECTS - 1));
        ready[o]++;
-       if :: marks[o] == 0 -> goto next :: else fi;
-#ifdef CLEAR_LATE
-       m = marks[o];
-#else
-       atomic { m = marks[o]; marks[o] = 0 };
+       if :: (marks[o] & LANES_MASK) == 0 -> goto next :: else fi;
+       d_step {
+         m = marks[o] & LANES_MASK;
+#ifdef CLEAR_FIRST
+         marks[o] = 0;
+#elif !defined(NOT_NOTED)
+         if :: m != 0 -> marks[o] = marks[o] | NOTES(m) :: else fi;
 #endif
+#ifndef NOT_COUNTED
+         if :: m != 0 -> firings[o]++ :: else fi;
+#endif
+         w = marks[o]; c = firings[o]
+       };
        do
        :: l < LANES ->
           if
@@ -268,7 +320,8 @@ proctype poster(byte p) {
 #ifdef PUSH_LATE
              post(); push()
 #else
-             push(); post()
+             push();
+             if :: MAY(p) -> post() :: else fi
 #endif
           :: else
           fi;
@@ -277,13 +330,52 @@ proctype poster(byte p) {
        od;
 #ifdef CLEAR_LATE
        marks[o] = 0;
+#elif defined(CLEAR_REFUSED)
+       off();
+#else
+       if :: MAY(p) -> off() :: else fi;
 #endif
-next:  atomic { n++; o = 0; m = 0; l = 0 }
+next:  atomic { n++; o = 0; m = 0; l = 0; w = 0; c = 0 }
     :: else -> break
     od
   } unless { doom[p] > 0 };
-  atomic { threads[p]--; o = 0; m = 0; l = 0; s = 0; n = 0 }
+  atomic { threads[p]--; o = 0; m = 0; l = 0; s = 0; n = 0; w = 0; c = 0 }
 }
+
+#if STOPS > 0
+/* Threads have the numbers from 1 on; the watchers come first. */
+proctype stopper() {
+  byte t;
+  do
+  :: stops > 0 ->
+     select (t : (WATCHERS + 1) .. PROCS);
+     atomic { if :: !halted[t] && doom[t - 1] == 0 -> halted[t] = 1; stops-- :: else fi; t = 0 }
+  :: break
+  od
+}
+#endif
+
+#if STOPS > 0 || defined(REFUSED)
+#define ONE_MORE
+/* It puts once, is alive, and may wake */
+proctype last_poster() {
+  byte o = 0, m = 0, l = 0, s = 0, w = 0, c = 0;
+  select (o : 0 .. (OBJECTS - 1));
+  skip;
+  d_step { ready[o]++; last = o };
+  d_step {
+    m = marks[o] & LANES_MASK;
+    if :: m != 0 -> marks[o] = marks[o] | NOTES(m); firings[o]++ :: else fi;
+    w = marks[o]; c = firings[o]
+  };
+  do
+  :: l < LANES -> if :: m & BIT(l) -> push(); post() :: else fi; l++
+  :: else -> break
+  od;
+  skip;
+  off()
+}
+#endif
 
 proctype taker() {
   byte n = 0;
@@ -301,7 +393,7 @@ proctype killer() {
      select (p : 0 .. (PROCS - 1));
      if
      :: doom[p] == 0 ->
-        d_step { doom[p] = 1; kills-- };
+        d_step { doom[p] = 1; kills--; halted[p + 1] = 0 };
         threads[p] == 0;
         d_step {
 #ifndef NO_BELL
@@ -336,14 +428,20 @@ init {
          do :: j < THREADS -> run poster(i); j++ :: else -> break od
       fi
     }
+#if STOPS > 0
+    run stopper();
+#endif
     run taker();
     run killer();
     i = 0; j = 0
   }
+#ifdef ONE_MORE
+  timeout -> run last_poster();
+#endif
   timeout -> d_step {
     for (i : 0 .. (WATCHERS - 1)) {
       for (j : 0 .. (OBJECTS - 1)) {
-        assert(!asleep[i] || !WANT(i, j) || ready[j] == 0)
+        assert(!asleep[i] || !WANT(i, j) || ready[j] == 0 || (last != OBJECTS && last != j))
       }
     }
   }
