@@ -27,14 +27,25 @@
 #define BRIEF_MIN_NS 100000
 #define BRIEF_MAX_NS 10000000
 
-void
+int
 broadcast_post(const struct broadcast *broadcast)
 {
     struct sembuf next = sem_operation(broadcast->turn, 1, 0);
+    int error = sysv_semop(broadcast->semaphores, &next, 1);
 
     /* ERANGE: the turn is at its end, and so past all that anybody sleeps
-     * for: nobody sleeps for one after half of that. */
-    (void) sysv_semop(broadcast->semaphores, &next, 1);
+     * for: nobody sleeps for one after half of that.  Its value tells, lest
+     * something else has answered so for the kernel. */
+    if (error == -ERANGE &&
+        sysv_sem_value(broadcast->semaphores, broadcast->turn) >= TURNS)
+        return 0;
+    return error == -ERANGE ? -ENOSYS : error;
+}
+
+int
+broadcast_ask(const struct broadcast *broadcast)
+{
+    return sysv_sem_may(broadcast->semaphores, broadcast->turn);
 }
 
 /* The turn begins anew, on another side. */

@@ -31,14 +31,28 @@ broadcast_at(const struct place *place, int slot, _Atomic uint32_t *sleepers)
 }
 
 /* To be called after a change that sleepers wait for, and a full fence.  One
- * load when nobody sleeps.  Async-signal-safe. */
-void broadcast_post(const struct broadcast *broadcast);
+ * load when nobody sleeps.  0, or a code where the kernel refused: then nobody
+ * was woken.  Async-signal-safe. */
+int broadcast_post(const struct broadcast *broadcast);
 
-static inline void
+static inline int
 broadcast_wake(const struct broadcast *broadcast)
 {
-    if (UNLIKELY(shm_load(broadcast->sleepers) > 0))
-        broadcast_post(broadcast);
+    return UNLIKELY(shm_load(broadcast->sleepers) > 0)
+        ? broadcast_post(broadcast)
+        : 0;
+}
+
+/* To be called before such a change: 0, or the code that its wake-up would get;
+ * asked only if somebody sleeps.  Async-signal-safe. */
+int broadcast_ask(const struct broadcast *broadcast);
+
+static inline int
+broadcast_may(const struct broadcast *broadcast)
+{
+    return UNLIKELY(shm_load(broadcast->sleepers) > 0)
+        ? broadcast_ask(broadcast)
+        : 0;
 }
 
 /* As gate_sleep(); wait->more is not asked. */

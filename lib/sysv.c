@@ -189,6 +189,21 @@ sysv_semop(int id, struct sembuf *operations, size_t n)
     return result >= 0 ? 0 : semop_failed((int) result);
 }
 
+/* Down and up again in one step: for that the kernel asks for the same right
+ * as for a raise, and a value of 0 is no refusal.  (To wait for 0 would change
+ * nothing either, but asks for the right to read.) */
+int
+sysv_sem_may(int id, int semaphore)
+{
+    struct sembuf nothing[2] = {
+        sem_operation(semaphore, -1, IPC_NOWAIT),
+        sem_operation(semaphore, 1, IPC_NOWAIT),
+    };
+    int error = sysv_semop(id, nothing, 2);
+
+    return error == -EAGAIN ? 0 : error == -ERANGE ? -ENOSYS : error;
+}
+
 static bool
 may_sleep(const struct sembuf *operations, size_t n)
 {

@@ -64,6 +64,9 @@ int sysv_sem_value(int id, int semaphore);
 int sysv_sem_values(int id, unsigned short *values, size_t n);
 /* Does not sleep where its operations don't; ends by itself where they do. */
 int sysv_semop(int id, struct sembuf *operations, size_t n);
+/* Would the kernel let this process raise that semaphore?  0, or a code.  It
+ * changes nothing, and does not sleep. */
+int sysv_sem_may(int id, int semaphore);
 /* May sleep until the deadline: -EAGAIN then, or by an IPC_NOWAIT of its
  * operations; -EINTR where the interrupt function asks for it. */
 int sysv_semwait(int id, struct sembuf *operations, size_t n,
