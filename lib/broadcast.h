@@ -43,7 +43,8 @@ broadcast_wake(const struct broadcast *broadcast)
         : 0;
 }
 
-/* To be called before such a change, as gate_may().  Async-signal-safe. */
+/* To be called before such a change: 0, or the code that its wake-up would get;
+ * asked only if somebody sleeps.  Async-signal-safe. */
 int broadcast_ask(const struct broadcast *broadcast);
 
 static inline int

@@ -36,8 +36,8 @@ tell_finished(struct channel *channel)
 
     if (claim_unfinished(&channel->words->list) != 0)
         return 0;
-    error = gate_wake(&channel->join);
-    other = channel_tell(channel);
+    error = gate_wake_many(&channel->join, UINT32_MAX);
+    other = channel_tell(channel, UINT32_MAX);
     return error < 0 ? error : other;
 }
 
@@ -49,7 +49,7 @@ void
 channel_mend(struct channel *channel, struct list_view *view)
 {
     claim_mend(&channel->list, view);
-    (void) channel_tell(channel);
+    (void) channel_tell(channel, 1);
     (void) tell_finished(channel);
 }
 
@@ -70,7 +70,7 @@ channel_reap(struct channel *channel, struct list_view *view)
     if (error < 0)
         return error;
     claim_reap(&channel->list, view, &roll);
-    return channel_tell(channel);
+    return channel_tell(channel, 1);
 }
 
 int
@@ -134,7 +134,7 @@ end_and_tell(struct channel *channel, uint32_t unit, bool done)
 
     if (error < 0)
         return error;
-    error = done ? tell_finished(channel) : channel_tell(channel);
+    error = done ? tell_finished(channel) : channel_tell(channel, 1);
     if (error < 0)
         error = resume_claim(channel, unit, done, error);
     if (error == 0 && view.freed != 0)

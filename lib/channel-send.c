@@ -110,7 +110,7 @@ try_kernel(struct channel *channel, const struct sysvmp_item *item)
         shm_sub(&channel->words->sent, 1);
         return error;
     }
-    error = channel_tell(channel);
+    error = channel_tell(channel, 1);
     return UNLIKELY(error < 0) && out_again(channel, &message) ? error : 0;
 }
 
@@ -333,7 +333,8 @@ static int
 tell(struct sending *sending, const struct appended *appended,
     const struct list_view *view)
 {
-    int error = channel_tell(sending->channel);
+    int error = channel_tell(sending->channel,
+        (uint32_t) (sending->done - appended->done));
 
     if (UNLIKELY(error < 0) && take_back(sending, appended, view))
         return error;

@@ -135,12 +135,12 @@ channel_may_tell(const struct channel *channel)
         : watch_may(channel->handle->arena, &channel->words->watched);
 }
 
-/* After a change that who receives waits for: 0, or the code by which the
- * kernel refuses to wake them. */
+/* After a change that n of those who receive wait for: 0, or the code by which
+ * the kernel refuses to wake them. */
 static inline int
-channel_tell(struct channel *channel)
+channel_tell(struct channel *channel, uint32_t n)
 {
-    int error = gate_wake(&channel->receive);
+    int error = gate_wake_many(&channel->receive, n);
     int other = watch_fire(channel->handle->arena, &channel->words->watched,
         channel->index);
 

@@ -8,6 +8,7 @@
 #include "arena.h"
 #include "callback.h"
 #include "condition.h"
+#include "error.h"
 #include "member.h"
 
 /* One wait. */
@@ -16,6 +17,7 @@ struct wait {
     struct waiter *entry;
     uint64_t word; /* while it waits */
     unsigned depth;
+    bool holds;    /* the lock, which it may not release any more */
 };
 
 /*
@@ -46,22 +48,37 @@ take(const struct wait *wait, struct deadline deadline)
                            : rlock_take(c->rlock, deadline, wait->depth);
 }
 
-/* However long that takes.  -EIDRM or -EACCES: it is not had. */
+static void
+drop_lock(const struct wait *wait)
+{
+    struct sysvmp_condition *c = wait->c;
+
+    if (c->lock != NULL)
+        lock_drop(c->lock);
+    else
+        rlock_drop(c->rlock);
+}
+
+/* However long that takes.  -EIDRM: it can't be had. */
 static int
 take_again(const struct wait *wait)
 {
     int result = take(wait, DEADLINE_DEAF);
 
-    return result >= 0 || result == -EACCES ? result : -EIDRM;
+    if (result >= 0 || result == -EIDRM)
+        return result;
+    return error_detail(-EIDRM,
+        "the wait is over, but the lock can't be taken again (%s): it is not "
+        "held", sysvmp_strerror(result));
 }
 
 /* There is nothing to wait at any more: the lock is not had then, so that the
  * code says whether it is. */
 static int
-refuse(struct wait *wait, int code)
+refuse(const struct wait *wait, int code)
 {
-    if (code == -EIDRM || code == -EACCES)
-        (void) let_go(wait);
+    if (code == -EIDRM)
+        drop_lock(wait);
     return code;
 }
 
@@ -98,6 +115,16 @@ notified(const void *context)
     return shm_load(&wait->entry->word) != wait->word;
 }
 
+/* The lock that was not what we came for.  A refusal ends the wait. */
+static int
+give_again(struct wait *wait)
+{
+    int refusal = let_go(wait);
+
+    wait->holds = refusal < 0 && condition_mine(wait->c);
+    return wait->holds ? refusal : -EINPROGRESS;
+}
+
 /* The lock of a dead holder is taken by one of those who wait. */
 static ssize_t
 look_at_lock(struct wait *wait)
@@ -112,8 +139,10 @@ look_at_lock(struct wait *wait)
     if (died == SYSVMP_OWNER_DEAD)
         return SYSVMP_OWNER_DEAD;
     if (died == 0)
-        (void) let_go(wait); /* somebody else was told */
-    return -EINPROGRESS;
+        died = give_again(wait); /* somebody else was told */
+    else
+        died = -EINPROGRESS;
+    return died;
 }
 
 /* 0: it was notified; SYSVMP_OWNER_DEAD: and it has the lock. */
@@ -156,6 +185,15 @@ retract(const struct wait *wait)
     return true;
 }
 
+/* It was notified, but can't have the lock.  (The notification may have been
+ * taken back since.) */
+static void
+pass_on(const struct wait *wait)
+{
+    if (!retract(wait))
+        (void) condition_hand_on(wait->c, wait->entry);
+}
+
 /* The interrupt function has left the sleep by an exception.  The lock is held
  * as at any return, and a notification that came meanwhile goes to another. */
 static void
@@ -164,9 +202,10 @@ condition_abandon(void *arg)
     const struct wait *wait = arg;
     bool told = !retract(wait);
 
-    (void) take_again(wait);
+    if (!wait->holds)
+        (void) take_again(wait);
     if (told)
-        (void) condition_hand_on(wait->c, wait->entry);
+        pass_on(wait);
 }
 
 static int
@@ -187,10 +226,12 @@ wait_there(struct wait *wait, struct deadline *deadline)
 {
     int seen = sleep_guarded(wait, deadline);
     bool told = seen == 0 || !retract(wait);
-    int result = seen == SYSVMP_OWNER_DEAD ? seen : take_again(wait);
+    int result = seen == SYSVMP_OWNER_DEAD ? seen : 0;
 
+    if (result == 0 && !wait->holds)
+        result = take_again(wait);
     if (told && result < 0)
-        (void) condition_hand_on(wait->c, wait->entry);
+        pass_on(wait);
     else if (told)
         waiter_free(wait->entry);
     if (told || result != 0)
@@ -216,8 +257,7 @@ condition_wait(struct sysvmp_condition *c, struct deadline *deadline)
     error = let_go(&wait);
     if (error == 0)
         return wait_there(&wait, deadline);
-    if (!retract(&wait))
-        (void) condition_hand_on(c, wait.entry);
+    pass_on(&wait);
     return error == -EOVERFLOW ? -EPERM : error;
 }
 

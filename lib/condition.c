@@ -185,15 +185,11 @@ sysvmp_condition_wait_for(struct sysvmp_condition *c, int (*pred)(void *),
 static int
 notify(struct sysvmp_condition *c, unsigned n, bool all)
 {
-    int error;
-
     if (arena_me(c->handle.arena) == 0)
         return arena_gone(c->handle.arena);
     if (!condition_mine(c))
         return -EPERM;
-    error = all ? condition_mark_all(c) : condition_mark(c, n);
-    broadcast_wake(&c->broadcast);
-    return error;
+    return condition_notify(c, n, all);
 }
 
 int

@@ -39,12 +39,11 @@ is(uint64_t word, unsigned state)
     return (word & STATE_MASK) == state;
 }
 
-/* Marks n of those who wait, or all; they are to be woken then.  0, or a
- * code. */
-int condition_mark(const struct sysvmp_condition *c, unsigned n);
-int condition_mark_all(const struct sysvmp_condition *c);
+/* Marks n of those who wait, or all, and wakes them.  0; or a code, and none is
+ * marked but who has seen it by then. */
+int condition_notify(const struct sysvmp_condition *c, unsigned n, bool all);
 /* Our entry's notification goes to another, if there is one, and our entry is
- * free.  0, or a code. */
+ * free.  0; or a code, and it is still ours, to be found when we end. */
 int condition_hand_on(const struct sysvmp_condition *c, struct waiter *entry);
 /* Hands on all that was for the dead. */
 int condition_inherit(struct sysvmp_condition *c);

@@ -81,6 +81,12 @@ lock_let_go(struct sysvmp_lock *lock)
     return mutex_release(&lock->mutex);
 }
 
+void
+lock_drop(struct sysvmp_lock *lock)
+{
+    mutex_drop(&lock->mutex);
+}
+
 int
 lock_take(struct sysvmp_lock *lock, struct deadline deadline)
 {

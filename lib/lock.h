@@ -23,5 +23,8 @@ int rlock_let_go(struct sysvmp_rlock *lock, unsigned *depth);
 int lock_take(struct sysvmp_lock *lock, struct deadline deadline);
 int rlock_take(struct sysvmp_rlock *lock, struct deadline deadline,
     unsigned depth);
+/* Lets go of it even if nothing is left of it in the kernel. */
+void lock_drop(struct sysvmp_lock *lock);
+void rlock_drop(struct sysvmp_rlock *lock);
 
 #endif /* SYSVMP_LOCK_H */

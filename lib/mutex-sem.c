@@ -93,6 +93,19 @@ unlock(struct mutex *mutex, bool clean)
     return sysv_semop(mutex->word.semaphores, give, clean ? 2 : 1);
 }
 
+/* The word is 0 already.  What the kernel refuses is not released, and nobody
+ * else has written the word: that needs LOCK. */
+static int
+let_go(struct mutex *mutex, uint64_t me)
+{
+    int refusal = unlock(mutex, true);
+
+    if (refusal == 0)
+        return 0;
+    shm_store(&mutex->word.words->owner, me);
+    return refusal == -ERANGE ? -ENOSYS : refusal;
+}
+
 int
 mutex_release(struct mutex *mutex)
 {
@@ -105,9 +118,18 @@ mutex_release(struct mutex *mutex)
     owner = shm_load(&mutex->word.words->owner);
     /* Of two threads that release at once, one finds it changed. */
     if (owner == me && shm_cas(&mutex->word.words->owner, &owner, 0))
-        return unlock(mutex, true);
+        return let_go(mutex, me);
     held = sysv_sem_value(mutex->word.semaphores, mutex->lock);
     return held < 0 ? held : held == 0 ? -EPERM : -EOVERFLOW;
+}
+
+void
+mutex_drop(struct mutex *mutex)
+{
+    uint64_t owner = arena_me(mutex->word.arena);
+
+    if (shm_cas(&mutex->word.words->owner, &owner, 0))
+        (void) unlock(mutex, true);
 }
 
 void
@@ -115,6 +137,7 @@ mutex_give_up(struct mutex *mutex)
 {
     uint64_t owner = self_id();
 
+    /* Refused: the kernel gives it back at our death, with DIRTY up. */
     if (shm_cas(&mutex->word.words->owner, &owner, 0))
         (void) unlock(mutex, false);
 }

@@ -49,6 +49,8 @@ enum { MUTEX_REFERENCE, MUTEX_LOCK, MUTEX_DIRTY, MUTEX_SLOTS };
 
 int mutex_acquire_by(struct mutex *mutex, struct deadline deadline);
 int mutex_release(struct mutex *mutex);
+/* As word_drop(). */
+void mutex_drop(struct mutex *mutex);
 /* Makes a new one free, in its counters. */
 int mutex_prepare(struct mutex *mutex);
 void mutex_give_up(struct mutex *mutex);
@@ -64,11 +66,17 @@ mutex_acquire_by(struct mutex *mutex, struct deadline deadline)
     return word_acquire(&mutex->word, deadline);
 }
 
-/* -EOVERFLOW: it is free. */
+/* As word_release_slow(). */
 static inline int
 mutex_release(struct mutex *mutex)
 {
     return word_release(&mutex->word);
+}
+
+static inline void
+mutex_drop(struct mutex *mutex)
+{
+    word_drop(&mutex->word);
 }
 
 #endif

@@ -51,13 +51,22 @@ rlock_take(struct sysvmp_rlock *lock, struct deadline deadline, unsigned depth)
     return result;
 }
 
-/* The last level of it. */
+/*
+ * The last level of it.  A code of the kernel's: it may not be released, and is
+ * ours as before.  (-EOVERFLOW: another process has released it for us, so the
+ * mutex may be another thread's by now.)
+ */
 static int
 free_mutex(struct sysvmp_rlock *lock)
 {
+    int result;
+
     /* Before the mutex is free: after, it may be another thread's. */
     own_store(&lock->thread, 0);
-    return mutex_release(&lock->mutex);
+    result = mutex_release(&lock->mutex);
+    if (result < 0 && result != -EOVERFLOW && mutex_mine(&lock->mutex))
+        own_store(&lock->thread, self_thread());
+    return result;
 }
 
 int
@@ -107,8 +116,10 @@ sysvmp_rlock_release(struct sysvmp_rlock *lock)
     if (!held_by_this_thread(lock))
         return error_return(
             mutex_owner(&lock->mutex) == 0 ? -EOVERFLOW : -EPERM);
-    if (--lock->depth > 0)
+    if (lock->depth > 1) {
+        lock->depth--;
         return 0;
+    }
     return error_return(free_mutex(lock));
 }
 
@@ -140,6 +151,12 @@ rlock_let_go(struct sysvmp_rlock *lock, unsigned *depth)
     return free_mutex(lock);
 }
 
+void
+rlock_drop(struct sysvmp_rlock *lock)
+{
+    own_store(&lock->thread, 0);
+    mutex_drop(&lock->mutex);
+}
 
 int
 sysvmp_rlock_locked(const struct sysvmp_rlock *lock)

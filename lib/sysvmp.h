@@ -421,7 +421,9 @@ SYSVMP_MUST_CHECK int sysvmp_lock_acquire(struct sysvmp_lock *lock,
  * but two that do so for one acquire, at once, may both answer 0 and let in
  * two others.
  * Returns 0; -EOVERFLOW, it is free; -EPERM, another process holds it and the
- * library was configured with --disable-fast-lock; or a common code.
+ * library was configured with --disable-fast-lock; or a common code, also
+ * -ENOSYS: it is held as before.  So -EACCES where somebody waits, and the
+ * kernel does not let this process wake him, as it has changed its user.
  */
 int sysvmp_lock_release(struct sysvmp_lock *lock);
 
@@ -459,7 +461,7 @@ SYSVMP_MUST_CHECK int sysvmp_rlock_acquire(struct sysvmp_rlock *lock,
 /*
  * Takes back one acquire; with the last of them it is free and a waiter woken.
  * Returns 0; -EPERM, another thread or process holds it; -EOVERFLOW, it is
- * free; or a common code.
+ * free; or another code of sysvmp_lock_release(), and it is held as before.
  */
 int sysvmp_rlock_release(struct sysvmp_rlock *lock);
 
@@ -534,8 +536,10 @@ int sysvmp_condition_release(struct sysvmp_condition *c);
  *                      sysvmp_lock_acquire(); whether notified or not, as one
  *                      of those who wait is woken to be told
  *   -EPERM             the caller does not hold the lock; nothing was done
- *   -EIDRM, -EACCES    there is nothing to wait at; the lock is not held
- *   or a waiting code; or another common code: nothing was done.
+ *   -EIDRM             there is nothing to wait at, or the lock can't be taken
+ *                      again; it is not held
+ *   or a waiting code; or another common code, also -ENOSYS: it was not
+ *   notified, and holds the lock.
  * Look at what is waited for in a loop, or use wait_for: a notification that
  * a dead process was in the middle of passing on may come twice.
  */
@@ -555,7 +559,8 @@ SYSVMP_MUST_CHECK int sysvmp_condition_wait_for(struct sysvmp_condition *c,
  * Wakes n of those that wait, the longest waiting first, or all that there
  * are.  It waits for nobody's answer.  A notification of one that dies before
  * its wait has returned goes to another.  Returns 0, also when nobody waits;
- * -EPERM, the caller does not hold the lock; or a common code.
+ * -EPERM, the caller does not hold the lock; or a common code, also -ENOSYS:
+ * nobody was notified, unless he has seen it already.
  */
 int sysvmp_condition_notify(struct sysvmp_condition *c, unsigned n);
 int sysvmp_condition_notify_all(struct sysvmp_condition *c);

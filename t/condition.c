@@ -250,6 +250,14 @@ say_yes(void *arg)
     return 1;
 }
 
+/* The lock is free by then: the other one shall have it first. */
+static int
+say_yes_when_held(void *arg)
+{
+    until(&stage->held, 1);
+    return say_yes(arg);
+}
+
 static int
 wait_interrupted(void *arg)
 {
@@ -260,7 +268,7 @@ wait_interrupted(void *arg)
         return 1;
     stage->ready = 1;
     until(&stage->go, 1);
-    sysvmp_set_interrupt(say_yes, NULL);
+    sysvmp_set_interrupt(say_yes_when_held, NULL);
     result = sysvmp_condition_wait(c, SYSVMP_FOREVER);
     sysvmp_set_interrupt(NULL, NULL);
     stage->done = locked_by_us();

@@ -507,10 +507,8 @@ refused_cases(void)
 static int
 reserved_or_dead(void *arg)
 {
-    enum { S = 2 };
-
     (void)arg; /* asleep: it does not spin, as there is only one CPU */
-    return (shm_load(&mutex()->word.words->flags) & S) != 0 ||
+    return (shm_load(&mutex()->word.words->state) & WORD_RESERVED) != 0 ||
         victim_is_asleep_or_dead();
 }
 

@@ -489,7 +489,7 @@ wait_shortly(struct sysvmp_condition *c)
     if (result < 0)
         return result;
     result = sysvmp_condition_wait(c, SHORT_MS);
-    release(c, result != -EIDRM && result != -EACCES);
+    release(c, result != -EIDRM);
     return result;
 }
 

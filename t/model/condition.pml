@@ -148,13 +148,13 @@ inline hand_on(e) {
   w = word[e];
 #ifdef FREED_FIRST
   free_entry(e);
-  mark_one(TICKET(w));
-#else
-  mark_one(TICKET(w));
-  free_entry(e);
 #endif
+  mark_one(TICKET(w));
 #ifndef NO_WAKE
-  if :: ok -> wake() :: else fi
+  if :: ok -> wake() :: else fi;
+#endif
+#ifndef FREED_FIRST
+  free_entry(e)
 #endif
 }
 

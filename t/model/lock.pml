@@ -1,9 +1,12 @@
-/* lock.pml - the fast lock of lib/mutex-word.c (acquire, release, post, dead).
+/* lock.pml - the fast lock of lib/word.c (acquire, release, post, dead).
 
    What is modelled.  The lock's two words: `owner' (process number + 1; 0: it
    is free), and `flags': W (somebody sleeps), S (reserved for those who have
-   waited) and D (an owner died, and nobody who was told has released).  `g' is
-   the gate, a System V semaphore.  A process has one bell at the gate and one
+   waited) and D (an owner died, and nobody who was told has released).  Beside
+   the flags are `owed', and the epoch, which every raise of W counts up; of it
+   the model keeps what matters: `settling' has the releases that have posted,
+   or are about to, and nobody has raised W since.  `g' is the gate, a System V
+   semaphore.  A process has one bell at the gate and one
    alive bit in the same set: both are undone in one step by the kernel after
    the last of its threads has stopped.  Every access to a word, to the gate
    and to the alive bit is one step, and SIGKILL may come before each.  (A
@@ -18,8 +21,11 @@
 
    A thread acquires, holds, releases (ROUNDS times).  What is checked:
      - two live processes never hold the lock at once;
-     - nobody sleeps for ever while the lock is free or its owner is dead, and
-       in the end nobody would: a free lock is not S without a token out;
+     - nobody sleeps for ever while the lock is free or its owner is dead;
+     - with a stop: nor when one process never goes on, which has not got the
+       lock, if another one takes the lock and releases it after that;
+     - a release that answers 0 has left nobody asleep, one that is refused has
+       the lock;
      - a death with the lock held is told to the next who gets it, again and
        again until one who was told has released; and none is made up;
      - a store is never pending after the lock has become another's.
@@ -38,6 +44,9 @@
      -DCLUMSY=mask  these can't register, so release by a CAS; their own
                     membarrier works
      -DUNSURE=mask  a membarrier of these may fail: they don't sleep for long
+     -DREFUSED=mask  the kernel may refuse a post of these, REFUSALS times
+     -DSTOPS        one thread may stop for good, anywhere; if it sleeps, the
+                    kernel may still give it a token
 
    Mutants (each must fail):
      -DNO_BELL            the kernel adds nothing to the gate at a death
@@ -47,7 +56,12 @@
                           if it is free, reserved or not
      -DCLUMSY_IS_SURE     who releases by a CAS waits without a membarrier
      -DNO_POST            a release clears W and does not post
-     -DPOST_FIRST         a release posts, then clears W
+     -DNO_EPOCH           a release clears W after its post even if W has been
+                          raised since
+     -DCLEAR_FIRST        a release clears W, then posts (with a stop)
+     -DNOTHING_OWED       a release notes nothing beside (with a stop)
+     -DKEEPS_QUIET        a release that is refused answers 0
+     -DNO_HANDOVER        who may not post its token on leaves without raising W
      -DNO_POST_TOKEN      who leaves with a token in hand does not post
      -DNO_POST_CLAIM      a spinner that claimed S leaves without posting
      -DTAKER_WITHOUT_W    a woken taker does not set W
@@ -92,6 +106,12 @@
 #ifndef UNSURE
 #define UNSURE 0
 #endif
+#ifndef REFUSED
+#define REFUSED 0
+#endif
+#ifndef REFUSALS
+#define REFUSALS 1
+#endif
 
 #define W 1
 #define S 2
@@ -115,6 +135,14 @@ byte owner = 0;
 byte flags = 0;
 byte pending = 0;                           /* pid of the thread whose owner = 0 is */
 byte g = 0;
+byte owed = 0;
+byte sleepers = 0;
+short settling = 0;                         /* a bit for each thread's pid */
+byte refusals = REFUSALS;
+byte stopped = 255;                         /* pid of the one that never goes on */
+byte at_gate = 0;                           /* a bit for each thread's pid */
+byte visits = 0;                            /* of one who comes when nobody can go on */
+byte pid_of[PROCS];
 bool alive[PROCS];
 bool doom[PROCS];                           /* SIGKILL */
 byte threads[PROCS];                        /* threads that still run */
@@ -161,6 +189,45 @@ inline post() {                             /* in a d_step: {g,0,NOWAIT}{g,+1} *
   if :: g == 0 -> g = 1 :: else fi
 }
 
+inline raise_waited(bits) {                 /* in an epoch of its own */
+  d_step { locked(); flags = flags | W | (bits); settling = 0 }
+}
+
+#define MY_BIT (1 << _pid)
+#ifdef NO_EPOCH
+#define SAME_EPOCH true
+#else
+#define SAME_EPOCH (settling & MY_BIT)
+#endif
+/* Nobody counts on what is owed unless somebody stops */
+#ifdef STOPS
+#define COUNT_IN  if :: !announced -> announced = 1; sleepers++ :: else fi
+#define COUNT_OUT if :: announced -> announced = 0; sleepers-- :: else fi
+#define AT_GATE   at_gate = at_gate | MY_BIT
+#define SERVED    (at_gate & MY_BIT)
+#define GATE_LEFT at_gate = at_gate & ~MY_BIT
+#else
+#define COUNT_IN  skip
+#define COUNT_OUT skip
+#define AT_GATE   skip
+#define SERVED    true
+#define GATE_LEFT skip
+#endif
+#if defined(STOPS) && !defined(NOTHING_OWED)
+#define OTHERS (sleepers > 0 -> sleepers - 1 : 0)
+#else
+#define OTHERS (owed - owed)
+#endif
+
+/* A CAS from the same epoch */
+inline settle(owes) {
+  d_step {
+    locked();
+    if :: SAME_EPOCH -> flags = flags & ~W; owed = owes :: else fi;
+    settling = settling & ~MY_BIT
+  }
+}
+
 /* A CAS that makes the caller the owner */
 inline take(old) {
   d_step {
@@ -175,25 +242,37 @@ inline take(old) {
   }
 }
 
+/* f: W, if it may not be posted for; else 0 */
 inline hand_on() {
+  d_step {                                  /* one load */
+    f = flags & W;
+    if :: f != 0 || owed > 0 -> settling = settling | MY_BIT :: else fi
+  };
+#ifdef CLEAR_FIRST
+  if :: f != 0 -> o = 0; settle(o) :: else fi;
+#endif
   if
-  :: (flags & W) == 0
-  :: else ->
-#ifdef POST_FIRST
-     d_step { post() };
-     clear(W)
-#else
-     d_step { locked(); f = flags & W; flags = flags & ~W };
+  :: f == 0 && owed == 0 -> d_step { settling = settling & ~MY_BIT }
 #ifndef NO_POST
-     if :: f == 0 :: else -> d_step { f = 0; post() } fi
+  :: f != 0 -> d_step { f = 0; post() };
 #else
-     f = 0
+  :: f != 0 -> d_step { f = 0 };
 #endif
-#endif
+     d_step { o = OTHERS };
+     settle(o);
+     o = 0
+  :: f != 0 && IN(REFUSED) && refusals > 0 ->
+     d_step { locked(); refusals--; settling = settling & ~MY_BIT }
+  :: f == 0 && owed > 0 ->
+     d_step { if :: g == 0 && owed > 0 -> o = owed - 1 :: else -> o = 0 fi; post() };
+     settle(o);
+     o = 0
+  :: f == 0 && owed > 0 && visits == 0 ->   /* not in this tick */
+     d_step { settling = settling & ~MY_BIT }
   fi
 }
 
-proctype thread(byte p) {
+proctype thread(byte p) provided (stopped != _pid) {
   byte o, f;
   byte round = 0;
   bool won;
@@ -201,6 +280,8 @@ proctype thread(byte p) {
   bool spinning;                            /* may still spin */
   bool reserved;                            /* has claimed S, spinning */
   bool unsure;                              /* its membarrier failed */
+  bool announced;                           /* counted among the sleepers */
+  bool told;                                /* had D when it released */
   {
     round = 0;
 next:
@@ -224,7 +305,7 @@ look:
     };
 grab:                                       /* take_from() */
 #ifndef TAKER_WITHOUT_W
-    if :: woken -> raise(W) :: else fi;
+    if :: woken -> raise_waited(0) :: else fi;
 #endif
     atomic { take(o); if :: won -> won = 0 :: else -> o = 0; f = 0; goto look fi };
 #ifndef S_STAYS
@@ -262,11 +343,14 @@ prepare:                                    /* o is what the last look saw */
 #ifndef NO_RECHECK
       o = 0;
 #endif
-      if :: (flags & f) == f -> f = 0; goto ordered :: else fi
+      COUNT_IN
     };
-    set(f);
+#ifdef NEWCOMER_WITHOUT_W
+    if :: (f & W) == 0 -> raise(f) :: else -> raise_waited(f) fi;
+#else
+    raise_waited(f);
+#endif
     f = 0;
-ordered: skip;
 #ifdef LOOK_FIRST
     atomic { load_owner() };
 #endif
@@ -291,7 +375,7 @@ judge:
 #endif
     atomic {
       if
-      :: (flags & S) && !ENTITLED -> goto sleep
+      :: (flags & S) && !ENTITLED -> f = 1; goto sleep
       :: else -> goto look
       fi
     };
@@ -307,30 +391,49 @@ owned:
 #endif
     };
 
-sleep:
-    o = 0;
+sleep:                                      /* f: as it is free, and S */
+    atomic { o = 0; AT_GATE };
     if
-    :: d_step { g > 0 -> locked(); g--; woken = 1 }; goto look
-    :: unsure -> goto look
-    :: IN(TIMES) -> goto leave
-    :: IN(TRIES) && g == 0 -> goto leave    /* free and reserved, and no token */
+    :: d_step { g > 0 && SERVED -> locked(); g--; woken = 1; f = 0; GATE_LEFT };
+       goto look
+    :: d_step { unsure -> f = 0; GATE_LEFT }; goto look
+    :: d_step { f == 1 -> f = 0; reserved = 1; GATE_LEFT }; goto look
+    :: d_step { IN(TIMES) -> f = 0; GATE_LEFT }; goto leave
+    :: d_step { IN(TRIES) && g == 0 -> f = 0; GATE_LEFT }; goto leave
     fi;
 
 leave:
+    if :: ENTITLED -> lower(S) :: else fi;
     atomic {
       o = 0; f = 0;
       if
 #ifndef NO_POST_TOKEN
       :: woken
 #endif
-#ifndef NO_POST_CLAIM
-      :: reserved
-#endif
       :: else -> goto after
       fi
     };
-    d_step { post() };
+    if
+    :: d_step { post() }; goto after
+    :: d_step { IN(REFUSED) && refusals > 0 -> locked(); refusals-- }
+    fi;
+#ifdef NO_HANDOVER
     goto after;
+#endif
+    COUNT_IN;
+    raise_waited(0);
+#ifndef NO_SWIFT
+    d_step { barrier() };
+#endif
+    atomic {
+      load_owner();
+      if :: o == 0 -> goto grab_or_leave :: else -> o = 0; goto after fi
+    };
+grab_or_leave:
+    raise_waited(0);
+    atomic { take(0); if :: won -> won = 0 :: else -> goto after fi };
+    lower(S);
+    goto taken;
 
 taken:
     atomic {
@@ -343,18 +446,19 @@ taken:
 
 holds:
     atomic {
-      o = 0; f = 0; woken = 0; reserved = 0; spinning = 0; unsure = 0;
+      COUNT_OUT;
+      o = 0; f = 0; woken = 0; reserved = 0; spinning = 0; unsure = 0; told = 0;
       assert(owner == ME && pending == 0);
       if
       :: IN(HANDS) && !handover -> handover = 1; handed = ME; goto out
       :: IN(GIVES) -> goto give
       :: skip
       fi;
-      f = flags;
+      f = flags & (W | D);
 #ifdef NO_SWIFT
       goto slow;
 #endif
-      if :: f || IN(CLUMSY) -> goto slow :: else fi
+      if :: f || owed > 0 || IN(CLUMSY) -> goto slow :: else fi
     };
     d_step {                                /* the swift release */
       assert(owner == ME && pending == 0 && !debt);
@@ -368,7 +472,7 @@ slow: skip;
 #endif
     d_step {
       assert(owner == ME && pending == 0);
-      owner = 0; holder = 0; debt = 0
+      owner = 0; holder = 0; debt = 0; told = ((f & D) != 0)
     };
 #ifdef D_CLEARED_LATE
     if :: f & D -> clear(D) :: else fi;
@@ -376,9 +480,21 @@ slow: skip;
     f = 0;
 freed: skip;
     hand_on();
+#ifndef KEEPS_QUIET
+    if                                      /* take_back() */
+    :: f == 0 -> goto after
+    :: f != 0 && (flags & W) == 0 -> f = 0; goto after
+    :: f != 0 && (flags & W) != 0 -> f = 0
+    fi;
+    atomic { take(0); if :: won -> won = 0 :: else -> told = 0; goto after fi };
+    if :: told -> d_step { flags = flags | D; debt = 1; told = 0 } :: else fi;
+    goto holds;
+#endif
 
 after:
     atomic {
+      COUNT_OUT;
+      told = 0;
       round++; o = 0; f = 0; woken = 0; reserved = 0; spinning = 0; unsure = 0; won = 0;
       if :: round < ROUNDS -> goto next :: else -> goto out fi
     };
@@ -388,9 +504,9 @@ give:
     d_step { owner = 0; holder = 0; debt = 1 };
     hand_on();
 out: skip;
-    d_step { threads[p]--; round = 0; o = 0; f = 0; woken = 0; reserved = 0; spinning = 0; unsure = 0; won = 0 }
+    d_step { threads[p]--; round = 0; o = 0; f = 0; woken = 0; reserved = 0; spinning = 0; unsure = 0; won = 0; announced = 0; told = 0; settling = settling & ~MY_BIT; GATE_LEFT }
   } unless {
-    d_step { doom[p]; round = 0; o = 0; f = 0; woken = 0; reserved = 0; spinning = 0; unsure = 0; won = 0 }
+    d_step { doom[p]; round = 0; o = 0; f = 0; woken = 0; reserved = 0; spinning = 0; unsure = 0; won = 0; announced = 0; told = 0; settling = settling & ~MY_BIT; GATE_LEFT }
   }
 }
 
@@ -474,29 +590,55 @@ end:
   p = 0
 }
 
+#ifdef STOPS
+/* One stops for good, anywhere; while it sleeps the kernel serves it. */
+proctype stopper() {
+  byte i;
+  atomic { select (i : 0 .. (PROCS - 1)); stopped = pid_of[i]; i = 0 };
+end:
+  do
+  :: d_step { g > 0 && (at_gate & (1 << stopped)) -> g--; at_gate = at_gate & ~(1 << stopped) }
+  od
+}
+#endif
+
 init {
+  byte o, f;
+  byte p = PROCS;
   byte i;
   atomic {
     for (i : 0 .. (PROCS - 1)) {
       alive[i] = 1;
 #ifdef RELEASER
-      if :: i == PROCS - 1 -> run releaser(i) :: else -> threads[i] = 1; run thread(i) fi;
+      if :: i == PROCS - 1 -> run releaser(i) :: else -> threads[i] = 1; pid_of[i] = run thread(i) fi;
 #else
       threads[i] = 1;
-      run thread(i);
+      pid_of[i] = run thread(i);
 #endif
     }
     i = 1;
     do :: i < THREADS -> threads[0]++; run thread(0); i++ :: else -> break od;
+    i = 0;
+#ifdef STOPS
+    run stopper();
+#endif
     run killer()
   };
+#ifdef STOPS
+  /* Nobody can go on any more: somebody else takes the lock and releases it,
+     if it can be had. */
+  timeout -> visits = 1;
+  if :: owner == 0 -> hand_on() :: else fi;
+#endif
   timeout ->
   d_step {
     i = 0;
     do
-    :: i < PROCS -> assert(!alive[i] || threads[i] == 0 || handed != 0); i++
+    :: i < PROCS ->
+       assert(!alive[i] || threads[i] == 0 || handed != 0 || pid_of[i] == stopped ||
+              (owner != 0 && alive[owner - 1] && pid_of[owner - 1] == stopped));
+       i++
     :: else -> break
-    od;
-    assert(owner != 0 || !(flags & S) || g > 0)
+    od
   }
 }
