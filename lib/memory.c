@@ -198,7 +198,6 @@ memory_sweep(struct arena *arena)
 {
     GUARDED; /* it may nap */
 
-    patience.deaf = true; /* it waits with the arena lock in hand */
     if (!arena_lock_soon(arena))
         return;
     (void) sweep(arena);
