@@ -182,12 +182,23 @@ arena_gone(const struct arena *arena)
     return arena->not_entered != 0 ? arena->not_entered : -EBADF;
 }
 
+/* Has this process the lock still, as the kernel refused to take it back?
+ * Then the caller has it now. */
+static bool
+kept(void)
+{
+    bool yes = true;
+
+    return UNLIKELY(own_load(&self.keeps_arena)) &&
+        own_cas(&self.keeps_arena, &yes, false);
+}
+
 int
 arena_lock(struct arena *arena)
 {
     struct sembuf take = sem_operation(BLOCK_LOCK, -1, SEM_UNDO);
 
-    return sysv_semop(arena->home, &take, 1);
+    return kept() ? 0 : sysv_semop(arena->home, &take, 1);
 }
 
 int
@@ -195,7 +206,7 @@ arena_lock_within(struct arena *arena, struct deadline *deadline)
 {
     struct sembuf take = sem_operation(BLOCK_LOCK, -1, SEM_UNDO);
 
-    return sysv_semwait(arena->home, &take, 1, deadline);
+    return kept() ? 0 : sysv_semwait(arena->home, &take, 1, deadline);
 }
 
 bool
@@ -205,6 +216,8 @@ arena_lock_soon(struct arena *arena)
     struct deadline soon = DEADLINE(SOON_MS);
     int error;
 
+    if (kept())
+        return true;
     while ((error = sysv_semop(arena->home, &take, 1)) == -EAGAIN &&
         deadline_left(&soon) > 0)
         deadline_nap(&soon, NAP_NS);
@@ -215,9 +228,15 @@ void
 arena_unlock(struct arena *arena)
 {
     struct sembuf give = sem_operation(BLOCK_LOCK, 1, SEM_UNDO);
+    int error = sysv_semop(arena->home, &give, 1);
 
-    /* Fails only where the set is gone, and the lock with it. */
-    (void) sysv_semop(arena->home, &give, 1);
+    /* Where the set is gone the lock is gone with it.  A filter of system calls
+     * may have come since we took the lock: then it stays ours until our next
+     * unlock, or our death.  Once more first, as others wait. */
+    if (error < 0 && error != -EIDRM)
+        error = sysv_semop(arena->home, &give, 1);
+    if (error < 0 && error != -EIDRM)
+        own_store(&self.keeps_arena, true);
 }
 
 struct sysv_identity

@@ -99,9 +99,21 @@ error_detail(int code, const char *format, ...)
     return code;
 }
 
+/* Not one of the closed set: no value of ours comes near a semaphore's range,
+ * so it is a filter of system calls that says so. */
+static ssize_t
+within_set(ssize_t code)
+{
+    return code != -ERANGE ? code
+        : error_detail(-ENOSYS,
+              "semop says that a value is out of range which is not: something "
+              "answers in the place of the kernel");
+}
+
 int
 error_note(ssize_t code)
 {
+    code = within_set(code);
     if (!last.fresh || last.code != (int) code) {
         last.code = (int) code;
         last.detailed = false;

@@ -596,14 +596,6 @@ set_beside(void)
     peer_is_back(watcher);
 }
 
-/* Nobody holds the end any more: that is to be seen. */
-static void
-look_for_end_beside(void)
-{
-    if (receive() == SAW_END)
-        peer_is_back(watcher);
-}
-
 /* Ours or the victim's. */
 static void
 look_after_stop(const struct crash_end *end)
@@ -655,22 +647,19 @@ stopped_cases(void)
         STAYS};
     static const struct crash_case sets = {"set, somebody waits for any",
         create, NULL, let_watch_event, set, NULL, look_set, STAYS};
-    static const struct crash_case closes = {"close, somebody waits for any",
-        create, NULL, let_watch_pipe, close_pipe, NULL, look_ended, STAYS};
     static const struct crash_case gets = {"get, somebody waits for any",
         create, NULL, NULL, get_one, put_two, look_taken, STAYS};
 
     crash_run_stopped(&puts, put_beside);
     crash_run_stopped(&sends, send_beside);
     crash_run_stopped(&sets, set_beside);
-    crash_run_stopped(&closes, look_for_end_beside);
     crash_run_stopped(&gets, put_beside_taker);
 }
 
 int
 main(void)
 {
-    plan(20 + 5);
+    plan(20 + 4);
     send_cases();
     end_cases();
     event_cases();

@@ -873,38 +873,69 @@ settle(const struct wake_case *w, pid_t *waker)
     }
 }
 
+/*
+ * The change must come before the wake-up, and can't be undone: a message that
+ * the kernel's queue has accepted, when every later call fails; what others
+ * may have seen of a barrier.  Where the wake-up is refused after the question
+ * whether it may be made was answered, the next one who makes such a call
+ * wakes the peer.
+ */
+static int
+comes_first(const struct wake_case *w)
+{
+    int injected = now->failure == ONCE || now->failure == FOR_GOOD;
+
+    return injected && now->n > 1 &&
+        ((w->wake == put && w->create == create_plain) ||
+            (w->wake == send_one && w->create == create_pipe) ||
+            (w->wake == close_queue && w->doze == wait_for_end) ||
+            w->create == create_barrier);
+}
+
+/* By a healthy process.  What only the waker could do, and does no more, is to
+ * do again: its message has come back. */
+static int
+make_again(const struct wake_case *w, int changed)
+{
+    if (bad)
+        return 0;
+    if (w->create == create_barrier && changed)
+        return reset();
+    if (w->doze == join && now->failure != ONCE && now->failure != FOR_GOOD)
+        return get() < 0 ? -1 : task_done();
+    return w->again ? w->again() : 0;
+}
+
 /* It was refused: nothing was done, and others can do it. */
 static void
 look_refused(const struct wake_case *w, int state, pid_t *waker)
 {
+    int changed;
+
     if (!is_code(now->code))
         wrong(w, "that is no code for it");
-    if (w->state && !atomic_load(&now->back) && w->state() != state)
+    changed = w->state && !atomic_load(&now->back) && w->state() != state;
+    if (changed && !comes_first(w))
         wrong(w, "something was done");
     settle(w, waker);
-    if (w->again && !bad && w->again() < 0)
+    if (make_again(w, changed) < 0)
         wrong(w, "a healthy process can't do it");
     if (!comes(&now->back, 1))
         wrong(w, "the peer sleeps, though a healthy process has done it");
-}
-
-/* A message that the kernel's queue has accepted can't be taken out again when
- * every later call fails: it is in, and the next one who puts wakes the
- * peer. */
-static int
-is_accepted(const struct wake_case *w)
-{
-    return now->failure == FOR_GOOD && now->n > 1 &&
-        ((w->wake == put && w->create == create_plain) ||
-            (w->wake == send_one && w->create == create_pipe));
 }
 
 static void
 look_done(const struct wake_case *w, pid_t *waker)
 {
     settle(w, waker);
-    if (is_accepted(w) && !atomic_load(&now->back) && w->again() < 0)
-        wrong(w, "a healthy process can't do it");
+    if (comes_first(w) && !comes(&now->back, 1)) {
+        if (w->again && w->again() < 0)
+            wrong(w, "a healthy process can't do it");
+        if (!w->again) {
+            slay(*waker); /* nobody else can tell of the end */
+            *waker = 0;
+        }
+    }
     if (!comes(&now->back, 1))
         wrong(w, "it was done, and the peer sleeps");
 }
