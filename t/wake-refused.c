@@ -23,7 +23,7 @@ enum {
     BOUND_MS = 5000,
     CALLS_MAX = 20,
     NOT_POSSIBLE = 1000,
-    CHANNELS = 0 /* 1: with the rows of queues and pipes */
+    CHANNELS = 1 /* 1: with the rows of queues and pipes */
 };
 
 static struct {
