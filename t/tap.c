@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TIMEOUT_S = 60 };
+enum { TIMEOUT_S = 180 };
 
 /* Shared with the watcher, and with the children. */
 struct tally {

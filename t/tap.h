@@ -11,7 +11,7 @@
  *
  * plan() forks.  The test runs in the child, in a process group and, where we
  * may have one, in an IPC namespace of its own, with line-buffered stdout.
- * The parent watches: after SYSVMP_TEST_TIMEOUT seconds (60) it kills the
+ * The parent watches: after SYSVMP_TEST_TIMEOUT seconds (180) it kills the
  * whole group; when the test has ended it kills what the test left running,
  * and adds one line to the plan: "nothing is left in the kernel".  So call
  * plan() first, before any thread and any object.
@@ -31,7 +31,7 @@
 void plan(int tests);
 /* The exit status for main(). */
 int done(void);
-/* Seconds that the test may take: SYSVMP_TEST_TIMEOUT, or 60.  What only
+/* Seconds that the test may take: SYSVMP_TEST_TIMEOUT, or 180.  What only
  * guards against a hang is a part of that, as whoever runs the tests on a slow
  * machine, or under valgrind, allows them more. */
 int tap_timeout_s(void);
