@@ -185,12 +185,12 @@ arena_gone(const struct arena *arena)
 /* Has this process the lock still, as the kernel refused to take it back?
  * Then the caller has it now. */
 static bool
-kept(void)
+kept(const struct arena *arena)
 {
-    bool yes = true;
+    int home = arena->home + 1;
 
-    return UNLIKELY(own_load(&self.keeps_arena)) &&
-        own_cas(&self.keeps_arena, &yes, false);
+    return UNLIKELY(own_load(&self.keeps_arena) == home) && home > 0 &&
+        own_cas(&self.keeps_arena, &home, 0);
 }
 
 int
@@ -198,7 +198,7 @@ arena_lock(struct arena *arena)
 {
     struct sembuf take = sem_operation(BLOCK_LOCK, -1, SEM_UNDO);
 
-    return kept() ? 0 : sysv_semop(arena->home, &take, 1);
+    return kept(arena) ? 0 : sysv_semop(arena->home, &take, 1);
 }
 
 int
@@ -206,7 +206,7 @@ arena_lock_within(struct arena *arena, struct deadline *deadline)
 {
     struct sembuf take = sem_operation(BLOCK_LOCK, -1, SEM_UNDO);
 
-    return kept() ? 0 : sysv_semwait(arena->home, &take, 1, deadline);
+    return kept(arena) ? 0 : sysv_semwait(arena->home, &take, 1, deadline);
 }
 
 bool
@@ -216,7 +216,7 @@ arena_lock_soon(struct arena *arena)
     struct deadline soon = DEADLINE(SOON_MS);
     int error;
 
-    if (kept())
+    if (kept(arena))
         return true;
     while ((error = sysv_semop(arena->home, &take, 1)) == -EAGAIN &&
         deadline_left(&soon) > 0)
@@ -236,7 +236,7 @@ arena_unlock(struct arena *arena)
     if (error < 0 && error != -EIDRM)
         error = sysv_semop(arena->home, &give, 1);
     if (error < 0 && error != -EIDRM)
-        own_store(&self.keeps_arena, true);
+        own_store(&self.keeps_arena, arena->home + 1);
 }
 
 struct sysv_identity

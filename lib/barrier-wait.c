@@ -269,6 +269,10 @@ static int
 wait_awake(const struct arrival *a, int code, struct deadline *deadline)
 {
     while (!decided(a)) {
+        int seen = (int) look((void *) a, false); /* for the dead, too */
+
+        if (seen >= 0 || seen == -ECANCELED)
+            return seen;
         if (take_back(a))
             return code;
         if (code == -EIDRM)

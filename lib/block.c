@@ -222,12 +222,13 @@ block_drain(int semaphores, int semaphore)
         (void) sysv_semop(semaphores, &lower, 1);
 }
 
-void
+int
 block_lower(int semaphores, int side)
 {
     struct sembuf lower = sem_operation(side, -TURNS, IPC_NOWAIT);
+    int error = sysv_semop(semaphores, &lower, 1);
 
-    (void) sysv_semop(semaphores, &lower, 1); /* EAGAIN: it is low */
+    return error == -EAGAIN ? 0 : error; /* it is low */
 }
 
 void

@@ -64,7 +64,7 @@ int block_join(struct arena *arena, uint32_t i);
  */
 void block_drain(int semaphores, int semaphore);
 /* The same for the side of a broadcast, whose value is compared. */
-void block_lower(int semaphores, int side);
+int block_lower(int semaphores, int side);
 /* Lowers it, for a process that leaves or could not come in. */
 void block_leave(struct arena *arena, uint32_t i);
 /* How many there are. */

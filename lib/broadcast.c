@@ -50,7 +50,7 @@ broadcast_ask(const struct broadcast *broadcast)
 }
 
 /* The turn begins anew, on another side. */
-static void
+static int
 flip(const struct broadcast *broadcast)
 {
     struct sembuf anew[2] = {
@@ -58,13 +58,17 @@ flip(const struct broadcast *broadcast)
         sem_operation(broadcast->side, 1, 0),
     };
 
-    (void) sysv_semop(broadcast->semaphores, anew, 2); /* EAGAIN: it has */
+    int error = sysv_semop(broadcast->semaphores, anew, 2);
+
+    return error == -EAGAIN ? 0 : error; /* it has */
 }
 
 int
 broadcast_see(const struct broadcast *broadcast, struct broadcast_seen *seen)
 {
-    for (;;) {
+    int error = 0;
+
+    while (error == 0) {
         /* The side first: what changes the turn then is seen by the sleep. */
         seen->side = sysv_sem_value(broadcast->semaphores, broadcast->side);
         if (seen->side < 0)
@@ -73,12 +77,13 @@ broadcast_see(const struct broadcast *broadcast, struct broadcast_seen *seen)
         if (seen->turn < 0)
             return seen->turn;
         if (seen->side >= TURNS)
-            block_lower(broadcast->semaphores, broadcast->side);
+            error = block_lower(broadcast->semaphores, broadcast->side);
         else if (seen->turn >= TURNS)
-            flip(broadcast);
+            error = flip(broadcast);
         else
             return 0;
     }
+    return error;
 }
 
 int

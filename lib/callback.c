@@ -25,6 +25,7 @@
  */
 #include "callback.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #ifdef HAVE_CFI_PERSONALITY
 #    include <unwind.h>
@@ -189,6 +190,7 @@ break_off(void *ignored)
 {
     (void) ignored;
     tell_of_it();
+    signal(SIGABRT, SIG_DFL); /* a handler might not return, either */
     abort();
 }
 

@@ -49,7 +49,7 @@ void
 channel_mend(struct channel *channel, struct list_view *view)
 {
     claim_mend(&channel->list, view);
-    (void) channel_tell(channel, 1);
+    (void) channel_tell(channel, UINT32_MAX);
     (void) tell_finished(channel);
 }
 
@@ -70,7 +70,7 @@ channel_reap(struct channel *channel, struct list_view *view)
     if (error < 0)
         return error;
     claim_reap(&channel->list, view, &roll);
-    return channel_tell(channel, 1);
+    return channel_tell(channel, (uint32_t) n);
 }
 
 int
@@ -113,7 +113,8 @@ end_claim(struct channel *channel, uint32_t unit, bool done,
 }
 
 static int
-resume_claim(struct channel *channel, uint32_t unit, bool done, int code)
+resume_claim(struct channel *channel, uint32_t unit, bool done, uint64_t turn,
+    int code)
 {
     struct deadline deadline = DEADLINE_DEAF;
     struct list_view view;
@@ -121,7 +122,7 @@ resume_claim(struct channel *channel, uint32_t unit, bool done, int code)
 
     if (channel_enter(channel, &deadline, &view) < 0)
         return code;
-    resumed = claim_resume(&channel->list, &view, unit, done);
+    resumed = claim_resume(&channel->list, &view, unit, done, turn);
     list_leave(&channel->list);
     return resumed ? code : 0;
 }
@@ -129,6 +130,7 @@ resume_claim(struct channel *channel, uint32_t unit, bool done, int code)
 static int
 end_and_tell(struct channel *channel, uint32_t unit, bool done)
 {
+    uint64_t turn = claim_turn(&channel->list, unit);
     struct list_view view;
     int error = end_claim(channel, unit, done, &view);
 
@@ -136,7 +138,7 @@ end_and_tell(struct channel *channel, uint32_t unit, bool done)
         return error;
     error = done ? tell_finished(channel) : channel_tell(channel, 1);
     if (error < 0)
-        error = resume_claim(channel, unit, done, error);
+        error = resume_claim(channel, unit, done, turn, error);
     if (error == 0 && view.freed != 0)
         heap_give(channel->list.arena, view.freed - 1);
     return error;

@@ -161,10 +161,10 @@ peek(void *context, bool woken)
 
     if (busy(receiving->channel))
         error = pass_lock(receiving);
-    if (error < 0)
-        return error;
     if (woken || !channel_hint_empty(receiving->channel))
         seen = try_peek(receiving);
+    if (seen == -EAGAIN && error < 0)
+        return error;
     return seen == -EAGAIN ? nothing(receiving, try_peek) : seen;
 }
 
@@ -172,7 +172,7 @@ static bool
 more(void *context)
 {
     const struct receiving *receiving = context;
-    struct deadline at_once = DEADLINE(SYSVMP_NOWAIT);
+    struct deadline at_once = DEADLINE_SOON;
     struct channel *channel = receiving->channel;
 
     if (shm_load(&channel->receive.words->sleepers) == 0)
@@ -204,8 +204,18 @@ unprepare(struct receiving *receiving)
     receiving->block = receiving->items == NULL ? receiving->claimed : NONE;
 }
 
-/* The interrupt function has left the receive by an exception: a close must not
- * wait for it.  (A poll prepares nothing, and wants no message.) */
+/* The interrupt function has left the sleep by an exception: a close must not
+ * wait for it. */
+static void
+sleeper_abandon(void *arg)
+{
+    struct handle *handle = arg;
+
+    own_sub(&handle->receivers, 1);
+}
+
+/* The same, of the whole call.  (A poll prepares nothing, and wants no
+ * message.) */
 static void
 receiver_abandon(void *arg)
 {
@@ -214,7 +224,11 @@ receiver_abandon(void *arg)
 
     if (channel->claims != NULL && receiving->n > 0)
         unprepare(receiving);
-    own_sub(&channel->handle->receivers, receiving->counted ? 2 : 1);
+    else if (receiving->items == NULL && receiving->n > 0 &&
+        receiving->block != NONE)
+        heap_give(channel->list.arena, receiving->block);
+    if (receiving->counted)
+        own_sub(&channel->handle->receivers, 1);
 }
 
 typedef ssize_t look_fn(void *context, bool woken);
@@ -240,7 +254,7 @@ wait_for(struct receiving *receiving, look_fn *fn)
             return result;
     }
     own_add(&channel->handle->receivers, 1);
-    undo_push(&undo, receiver_abandon, receiving);
+    undo_push(&undo, sleeper_abandon, channel->handle);
     result = gate_sleep(&channel->receive, &wait, deadline);
     undo_pop(&undo);
     own_sub(&channel->handle->receivers, 1);
@@ -248,21 +262,28 @@ wait_for(struct receiving *receiving, look_fn *fn)
 }
 
 /* A close by another thread takes the beacon away when we are out. */
-static bool
-go_in(const struct channel *channel)
+static void
+go_in(struct receiving *receiving, struct undo *undo)
 {
-    bool counted = UNLIKELY(channel->beacon.made) && !only_thread();
+    const struct channel *channel = receiving->channel;
 
-    if (counted)
+    receiving->counted = UNLIKELY(channel->beacon.made) && !only_thread();
+    if (receiving->counted)
         own_add(&channel->handle->receivers, 1);
-    return counted;
+    receiving->guarded = receiving->counted ||
+        (receiving->n > 0 &&
+            (receiving->items == NULL || channel->claims != NULL));
+    if (UNLIKELY(receiving->guarded))
+        undo_push(undo, receiver_abandon, receiving);
 }
 
 static void
-go_out(const struct channel *channel, bool counted)
+go_out(const struct receiving *receiving, const struct undo *undo)
 {
-    if (UNLIKELY(counted))
-        own_sub(&channel->handle->receivers, 1);
+    if (UNLIKELY(receiving->guarded))
+        undo_pop(undo);
+    if (UNLIKELY(receiving->counted))
+        own_sub(&receiving->channel->handle->receivers, 1);
 }
 
 static int
@@ -299,11 +320,12 @@ receive_inside(struct receiving *receiving)
 INLINE int
 receive(struct receiving *receiving)
 {
+    struct undo undo;
     int error;
 
-    receiving->counted = go_in(receiving->channel);
+    go_in(receiving, &undo);
     error = receive_inside(receiving);
-    go_out(receiving->channel, receiving->counted);
+    go_out(receiving, &undo);
     return error;
 }
 
@@ -349,12 +371,15 @@ int
 channel_poll(struct channel *channel, int timeout_ms)
 {
     struct receiving receiving = { .channel = channel,
-        .deadline = DEADLINE(timeout_ms), .counted = go_in(channel) };
-    ssize_t result = usable(channel);
+        .deadline = DEADLINE(timeout_ms) };
+    struct undo undo;
+    ssize_t result;
 
+    go_in(&receiving, &undo);
+    result = usable(channel);
     if (result == 0)
         result = wait_for(&receiving, peek);
-    go_out(channel, receiving.counted);
+    go_out(&receiving, &undo);
     if (result == -EPIPE)
         return 1;
     if (result == -EAGAIN || result == -ETIMEDOUT)
@@ -367,16 +392,17 @@ channel_look(struct channel *channel, uint64_t now)
 {
     struct receiving receiving = { .channel = channel,
         .deadline = DEADLINE(SYSVMP_NOWAIT) };
-    bool counted = go_in(channel);
+    struct undo undo;
     ssize_t result = usable(channel);
     /* Of a joinable one what others have taken decides, too. */
     bool known = result == 0 && now != 0 && channel->claims == NULL &&
         own_peek(&channel->held_at) == now && !busy(channel) &&
         channel_hint_empty(channel);
 
+    go_in(&receiving, &undo);
     if (result == 0)
         result = known ? -EAGAIN : peek(&receiving, false);
-    go_out(channel, counted);
+    go_out(&receiving, &undo);
     if (result == -EAGAIN && !known)
         own_poke(&channel->held_at, now);
     return result == -EAGAIN ? 0 : result == -EINPROGRESS ? (int) result : 1;
@@ -428,13 +454,17 @@ channel_next_len(struct channel *channel)
 {
     struct receiving receiving = { .channel = channel,
         .deadline = DEADLINE(SYSVMP_NOWAIT) };
-    bool counted = go_in(channel);
-    ssize_t length = usable(channel);
+    struct undo undo;
+    ssize_t length;
 
+    go_in(&receiving, &undo);
+    length = usable(channel);
     if (length == 0)
         length = try_next(&receiving);
+    if (length == -EINPROGRESS)
+        length = channel_not_seen();
     if (length == -EAGAIN)
         length = nothing(&receiving, try_next);
-    go_out(channel, counted);
-    return length == -EINPROGRESS ? channel_not_seen() : length;
+    go_out(&receiving, &undo);
+    return length == -EINPROGRESS ? -EAGAIN : length;
 }

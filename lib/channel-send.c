@@ -42,6 +42,7 @@ struct sending {
     size_t done;    /* so many of them are in */
     uint32_t block; /* of ours, with the next ones in it; or NONE */
     uint32_t packed; /* how many; 0: the next one, alone */
+    bool counted;    /* among the senders of the handle */
     struct deadline deadline;
 };
 
@@ -107,7 +108,8 @@ try_kernel(struct channel *channel, const struct sysvmp_item *item)
     message.type = type_of(shm_add(&channel->words->sent, 1));
     error = sysv_msgsnd(channel->queue, &message, length);
     if (UNLIKELY(error < 0)) {
-        shm_sub(&channel->words->sent, 1);
+        /* Counted out again, not down: the number was a message's type. */
+        shm_add(&channel->words->received, 1);
         return error;
     }
     error = channel_tell(channel, 1);
@@ -292,10 +294,11 @@ append(struct sending *sending, struct list_view *view)
     return 0;
 }
 
-/* What is in the list since the call was there. */
+/* What is in the list since the call was there: as these were before. */
 struct appended {
-    size_t done;    /* as these were before */
+    size_t done;
     uint32_t block;
+    struct list_view list;
 };
 
 /* Takes it back: false, the list was changed since, as others have it or have
@@ -306,18 +309,20 @@ take_back(struct sending *sending, const struct appended *appended,
 {
     struct channel *channel = sending->channel;
     struct deadline deadline = DEADLINE_DEAF;
-    uint32_t n = (uint32_t) (sending->done - appended->done);
     bool linked = appended->block != NONE && sending->block == NONE;
     struct list_view now;
     bool reverted;
 
     if (channel_enter(channel, &deadline, &now) < 0)
         return false;
-    reverted = list_revert(&channel->list, &now, view,
-        linked ? appended->block + 1 : 0, view->count - n);
+    reverted = list_revert(&channel->list, &now, &appended->list, view,
+        linked ? appended->block + 1 : 0);
     list_leave(&channel->list);
     if (!reverted)
         return false;
+    /* Who has seen no room meanwhile may have some; refused, as we are, it is
+     * for the next one who makes room. */
+    (void) gate_wake_many(&channel->send, UINT32_MAX);
     sending->done = appended->done;
     sending->block = appended->block;
     return true;
@@ -366,12 +371,14 @@ try_list(struct sending *sending)
     if (error < 0)
         return channel_unlucky(error);
     for (;;) {
-        struct appended appended = { sending->done, sending->block };
+        struct appended appended = { .done = sending->done,
+            .block = sending->block };
         struct list_view view;
 
         error = channel_enter(sending->channel, &sending->deadline, &view);
         if (error < 0)
             return channel_unlucky(error);
+        appended.list = view;
         error = append(sending, &view);
         list_leave(&sending->channel->list);
         if (error == 0)
@@ -445,24 +452,12 @@ room_made(const void *context)
     return channel_full(context) != 1;
 }
 
-/* The interrupt function has left the send by an exception.  The block that was
- * filled is given back, but for one that is the caller's own message. */
-static void
-send_abandon(void *arg)
-{
-    const struct sending *sending = arg;
-
-    if (sending->block != NONE && sending->items->data != NULL)
-        heap_give(sending->channel->handle->arena, sending->block);
-}
-
 static int
 send_waiting(struct sending *sending)
 {
     struct channel *channel = sending->channel;
     struct gate_wait wait = { .look = look, .more = more,
         .context = sending };
-    struct undo undo;
     ssize_t result;
 
     if (sending->deadline.timeout_ms == SYSVMP_NOWAIT)
@@ -475,10 +470,7 @@ send_waiting(struct sending *sending)
         if (result != -EAGAIN)
             return (int) result;
     }
-    undo_push(&undo, send_abandon, sending);
-    result = gate_sleep(&channel->send, &wait, &sending->deadline);
-    undo_pop(&undo);
-    return (int) result;
+    return (int) gate_sleep(&channel->send, &wait, &sending->deadline);
 }
 
 static int
@@ -498,14 +490,19 @@ send_inside(struct sending *sending)
     return error;
 }
 
-/* The interrupt function has left the send by an exception: a close must not
- * wait for it. */
+/* The interrupt function has left the send by an exception.  A close must not
+ * wait for it; the block that was filled is given back, but for one that is the
+ * caller's own message. */
 static void
-sender_abandon(void *arg)
+send_abandon(void *arg)
 {
-    struct handle *handle = arg;
+    const struct sending *sending = arg;
+    struct handle *handle = sending->channel->handle;
 
-    own_sub(&handle->senders, 1);
+    if (sending->block != NONE && sending->items->data != NULL)
+        heap_give(handle->arena, sending->block);
+    if (sending->counted)
+        own_sub(&handle->senders, 1);
 }
 
 /* A close by another thread waits until we are out, and only then tells the
@@ -514,21 +511,19 @@ static int
 send_all(struct sending *sending)
 {
     struct handle *handle = sending->channel->handle;
-    bool alone = only_thread();
     struct undo undo;
     int error;
 
     if (UNLIKELY(arena_me(handle->arena) == 0))
         return arena_gone(handle->arena);
-    if (!alone) {
+    sending->counted = !only_thread();
+    if (sending->counted)
         own_add(&handle->senders, 1);
-        undo_push(&undo, sender_abandon, handle);
-    }
+    undo_push(&undo, send_abandon, sending);
     error = send_inside(sending);
-    if (!alone) {
-        undo_pop(&undo);
+    undo_pop(&undo);
+    if (sending->counted)
         own_sub(&handle->senders, 1);
-    }
     return error;
 }
 

@@ -220,6 +220,8 @@ tell_of_claim(struct receiving *receiving, uint32_t unit)
     else if (unit == receiving->block)
         receiving->block = NONE; /* the list's, with the message in it */
     list_leave(&channel->list);
+    if (error < 0)
+        (void) channel_tell(channel, 1); /* as in put_back() */
     return error;
 }
 
@@ -242,12 +244,12 @@ try_claim(struct receiving *receiving)
     if (error == 0)
         error = claim_take(&channel->list, &view, room, &unit, &length);
     list_leave(&channel->list);
+    if (error == 0 && view.freed != 0)
+        heap_give(channel->list.arena, view.freed - 1);
     if (error == 0)
         error = tell_of_claim(receiving, unit);
     if (error < 0)
         return error == -EAGAIN && looked < 0 ? looked : error;
-    if (view.freed != 0)
-        heap_give(channel->list.arena, view.freed - 1);
     finish_claim(receiving, unit, length);
     return 0;
 }
@@ -256,18 +258,24 @@ try_claim(struct receiving *receiving)
  * since. */
 static bool
 put_back(struct channel *channel, const struct list_view *taken,
-    uint32_t count)
+    const struct list_view *before)
 {
     struct deadline deadline = DEADLINE_DEAF;
     struct list_view view;
-    bool reverted;
+    bool lit = true, reverted = false;
 
     if (list_enter(&channel->list, &deadline, &view) < 0)
         return false;
+    /* A reader of a pipe can't make its descriptor shine again. */
     if (UNLIKELY(channel->beacon.made) && view.count == 0)
-        (void) beacon_light(&channel->beacon);
-    reverted = list_revert(&channel->list, &view, taken, 0, count);
+        lit = beacon_light(&channel->beacon) == 0;
+    if (lit)
+        reverted = list_revert(&channel->list, &view, before, taken, 0);
     list_leave(&channel->list);
+    /* Who has seen nothing meanwhile shall look; refused, as we are, it is for
+     * the next one who puts. */
+    if (reverted)
+        (void) channel_tell(channel, UINT32_MAX);
     return reverted;
 }
 
@@ -275,11 +283,11 @@ put_back(struct channel *channel, const struct list_view *taken,
  * not when we asked, the messages go back and the code is answered. */
 static int
 tell_of_room(struct receiving *receiving, size_t done,
-    const struct list_view *taken, uint32_t count)
+    const struct list_view *taken, const struct list_view *before)
 {
     int error = gate_wake(&receiving->channel->send);
 
-    if (LIKELY(error == 0) || !put_back(receiving->channel, taken, count))
+    if (LIKELY(error == 0) || !put_back(receiving->channel, taken, before))
         return 0;
     receiving->done = done;
     return error;
@@ -294,13 +302,12 @@ try_list(struct receiving *receiving)
     struct off off = { .chunk = 0 };
     size_t done = receiving->done;
     bool listed = true;
-    struct list_view view;
-    uint32_t count;
+    struct list_view view, before;
     int error = list_enter(list, &receiving->deadline, &view);
 
     if (error < 0)
         return channel_unlucky(error);
-    count = view.count;
+    before = view;
     error = -EAGAIN;
     if (!channel_kernel_empty(receiving->channel)) {
         if (receiving->items == NULL && receiving->block == NONE)
@@ -318,7 +325,7 @@ try_list(struct receiving *receiving)
         (void) beacon_darken(&receiving->channel->beacon);
     list_leave(list);
     if (error == 0 && listed)
-        error = tell_of_room(receiving, done, &view, count);
+        error = tell_of_room(receiving, done, &view, &before);
     return error == 0 ? finish_block(receiving, &view, &off) : error;
 }
 
@@ -395,8 +402,11 @@ receiving_take(struct receiving *receiving)
 {
     int error = 0;
 
-    while (error == 0 && receiving->done < receiving->n)
+    while (error == 0 && receiving->done < receiving->n) {
         error = try_once(receiving);
+        /* What we have must get to the caller: nobody is asked any more. */
+        receiving->deadline.deaf |= receiving->done > 0;
+    }
     if (receiving->done == 0)
         return error;
     if (error == -EBADMSG)

@@ -185,13 +185,13 @@ run_target(void *arg)
 {
     const struct sysvmp_process *p = arg;
 
+    no_stdin();
     sysvmp_process_exit(p->fn(p->arg));
 }
 
 void
 child_run(struct sysvmp_process *p)
 {
-    no_stdin();
     callback_must_return("its target", run_target, p);
     abort(); /* never reached */
 }
@@ -200,9 +200,12 @@ void
 sysvmp_process_exit(int code)
 {
     const struct sysvmp_process *us = sysvmp_current_process();
+    int ignored;
 
     if (us == &main_process)
         exit(code);
+    /* What is left to do must be done, though somebody cancels this thread. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &ignored);
     children_finish();
     stream_flush_all();
     record_note(&us->record, code);

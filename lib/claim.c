@@ -296,6 +296,30 @@ claim_end(struct list *list, struct list_view *view, uint32_t unit, bool done)
     return 0;
 }
 
+uint64_t
+claim_turn(const struct list *list, uint32_t unit)
+{
+    return shm_load(&list_block(list->arena, unit)->turn);
+}
+
+/* Is it in the chain, given back, and the same message as before? */
+static bool
+is_returned(const struct list *list, const struct list_view *view,
+    uint32_t unit, uint64_t turn)
+{
+    uint32_t block = 0;
+
+    for (uint32_t i = 0; i < longest(list) &&
+         (block = next_of(list, view, block)) != 0; i++) {
+        const struct list_block *b = list_block(list->arena, block - 1);
+
+        if (block == unit + 1)
+            return shm_load(&b->claim) == CLAIM_RETURNED &&
+                shm_load(&b->turn) == turn;
+    }
+    return false;
+}
+
 /*
  * A block whose claim was done is ours still, as its heap_give() comes last:
  * it goes back to the chain like a new claim.  One that was given back is in
@@ -303,11 +327,11 @@ claim_end(struct list *list, struct list_view *view, uint32_t unit, bool done)
  */
 bool
 claim_resume(struct list *list, struct list_view *view, uint32_t unit,
-    bool done)
+    bool done, uint64_t turn)
 {
     struct list_block *b = list_block(list->arena, unit);
 
-    if (!done && shm_load(&b->claim) != CLAIM_RETURNED)
+    if (!done && !is_returned(list, view, unit, turn))
         return false;
     shm_store(&b->taker, self_id());
     shm_store(&b->claim, CLAIM_HELD);

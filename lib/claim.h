@@ -46,7 +46,10 @@ int claim_end(struct list *list, struct list_view *view, uint32_t unit,
  * has taken it.
  */
 bool claim_resume(struct list *list, struct list_view *view, uint32_t unit,
-    bool done);
+    bool done, uint64_t turn);
+/* By which a claim of ours is known again: its block may be another's by then.
+ */
+uint64_t claim_turn(const struct list *list, uint32_t unit);
 
 #define CLAIM_NONE UINT32_MAX
 

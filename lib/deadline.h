@@ -21,6 +21,11 @@ struct deadline {
 #define DEADLINE_DEAF \
     ((struct deadline){ .timeout_ms = SYSVMP_FOREVER, .deaf = true })
 
+/* For what is given back, or looked at for others: the interrupt function is
+ * not asked, as it may throw while we have something in hand. */
+#define DEADLINE_SOON \
+    ((struct deadline){ .timeout_ms = SYSVMP_NOWAIT, .deaf = true })
+
 int64_t deadline_now(void);
 /* Nanoseconds left: INT64_MAX for ever, 0 when passed or never granted. */
 int64_t deadline_left(struct deadline *deadline);

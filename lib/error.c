@@ -113,6 +113,8 @@ within_set(ssize_t code)
 int
 error_note(ssize_t code)
 {
+    if (code >= 0)
+        return (int) code; /* success does not clear it */
     code = within_set(code);
     if (!last.fresh || last.code != (int) code) {
         last.code = (int) code;

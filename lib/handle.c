@@ -110,7 +110,7 @@ drain(const struct batch *batch)
 
         if (semaphore < BLOCK_GATES &&
             (batch->sides & side_bit(semaphore)) != 0)
-            block_lower(batch->semaphores, semaphore);
+            (void) block_lower(batch->semaphores, semaphore);
         else
             block_drain(batch->semaphores, semaphore);
     }
@@ -259,6 +259,12 @@ close_beacons(const struct handle *handle)
         beacon_close(handle->holding[i].beacon);
 }
 
+static bool
+refused(int error)
+{
+    return error == -EACCES || error == -ENOSYS;
+}
+
 /* Where there is no memory to note it, it is left to our death. */
 static void
 owe(struct arena *arena, const struct holding *h)
@@ -284,7 +290,7 @@ release_set(const struct handle *handle, int i)
     for (; i < handle->holdings &&
         handle->holding[i].place.semaphores == batch.semaphores; i++)
         add_release(&batch, &handle->holding[i]);
-    if (batch_flush(&batch) == -EACCES)
+    if (refused(batch_flush(&batch)))
         while (first < i)
             owe(handle->arena, &handle->holding[first++]);
     return i;
@@ -297,7 +303,7 @@ pay(struct arena *arena, const struct holding *h)
     struct batch batch = { .semaphores = h->place.semaphores };
 
     add_release(&batch, h);
-    if (batch_flush(&batch) == -EACCES)
+    if (refused(batch_flush(&batch)))
         return false;
     object_unref(arena, &h->place);
     return true;
@@ -365,6 +371,10 @@ inherit(struct arena *arena, struct handle *handle, struct batch *batch)
         own_store(&handle->senders, 0);
         own_store(&handle->permits, 0);
     }
+    if (handle->given != 0)
+        handle->given = 0; /* to children of our parent */
+    if (own_load(&handle->parting) != 0)
+        handle->holding[0].references[own_load(&handle->parting) - 1] = -1;
     if (handle->arena != arena || own_load(&handle->closed)) {
         /* What we never registered we must not give up, either. */
         handle_forget(handle);

@@ -38,6 +38,8 @@ struct handle {
     _Atomic bool closed;
     bool end;       /* of a pipe: can be given */
     unsigned given; /* to so many children that are to be started */
+    _Atomic int parting; /* a reference of the first holding that is about to
+                          * be dropped, plus one: no child inherits it */
     _Atomic uint32_t receivers; /* threads of ours asleep in a receive, or
                                  * with a beacon inside one */
     _Atomic uint32_t senders;   /* ... inside a send */

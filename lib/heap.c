@@ -616,7 +616,7 @@ drop_pieces(const struct arena *arena, const struct cooling *cooling)
 static void
 return_run(struct arena *arena, const struct cooling *cooling, uint32_t warm)
 {
-    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
+    struct deadline patience = DEADLINE_SOON;
     uint32_t i = cooling->unit, length = cooling->length;
 
     if (heap_lock(arena, &patience) < 0) {
@@ -647,7 +647,7 @@ cool(struct arena *arena, const struct cooling *cooling)
 void
 heap_give(struct arena *arena, uint32_t unit)
 {
-    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
+    struct deadline patience = DEADLINE_SOON;
     uint32_t length = heap_run(arena, unit);
     struct cooling cooling;
     bool cold;
@@ -690,7 +690,7 @@ take_warm(struct arena *arena, struct cooling *cooling)
 void
 heap_trim(struct arena *arena)
 {
-    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
+    struct deadline patience = DEADLINE_SOON;
     struct cooling cooling;
 
     for (int i = 0; i < TRIMS_MAX; i++) {

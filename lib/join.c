@@ -238,18 +238,29 @@ has_its_pid(const struct sysvmp_process *p)
     return process_rings(p) || pidref_owner(&p->ref) == PIDREF_ITS_OWN;
 }
 
-/* Sleeps until it has ended, a signal came, or the deadline has passed. */
+/* Sleeps until the descriptor tells of an end, a signal came, or the deadline
+ * has passed. */
+static void
+await_fd(int fd, struct deadline *deadline)
+{
+    int64_t left = deadline_left(deadline);
+    struct pollfd end = { .fd = fd, .events = POLLIN };
+    struct timespec time = { .tv_sec = (time_t) (left / 1000000000),
+        .tv_nsec = (long) (left % 1000000000) };
+
+    (void) ppoll(&end, 1, left == INT64_MAX ? NULL : &time, NULL);
+}
+
+/* The same, until the process has ended. */
 static void
 await(struct sysvmp_process *p, struct deadline *deadline)
 {
     int64_t left = deadline_left(deadline);
-    struct pollfd end = { .fd = process_fd(p), .events = POLLIN };
-    struct timespec time = { .tv_sec = (time_t) (left / 1000000000),
-        .tv_nsec = (long) (left % 1000000000) };
+    int fd = process_fd(p);
     siginfo_t info;
 
-    if (end.fd >= 0)
-        (void) ppoll(&end, 1, left == INT64_MAX ? NULL : &time, NULL);
+    if (fd >= 0)
+        await_fd(fd, deadline);
     else if (left == INT64_MAX && !process_borrowed(p) && has_its_pid(p))
         (void) waitid(P_PID, (id_t) p->ref.pid, &info, WEXITED | WNOWAIT);
     else
@@ -501,16 +512,20 @@ sysvmp_active_children(struct sysvmp_process **list, size_t n)
     return (ssize_t) running;
 }
 
-static struct sysvmp_process *
-first_child(bool daemons)
+/* Does a child run, or a daemon?  *fd: its descriptor, or negative.  Not the
+ * child itself: another thread may join and destroy it. */
+static bool
+first_child(bool daemons, int *fd)
 {
-    struct sysvmp_process *p, *next, *found = NULL;
+    struct sysvmp_process *p, *next;
+    bool found = false;
 
     children_lock();
-    for (p = self.children; p != NULL && found == NULL; p = next) {
+    for (p = self.children; p != NULL && !found; p = next) {
         next = p->next;
-        if (!reap(p) && (!daemons || p->daemon))
-            found = p;
+        found = !reap(p) && (!daemons || p->daemon);
+        if (found)
+            *fd = pidref_fd(&p->ref);
     }
     children_unlock();
     return found;
@@ -562,8 +577,7 @@ give_notice(void)
  * in any case, as other threads may come to have more.
  */
 static void
-await_at_end(struct sysvmp_process *p, struct deadline *deadline,
-    struct deadline *notice)
+await_at_end(int fd, struct deadline *deadline, struct deadline *notice)
 {
     int64_t left = deadline_left(notice);
     struct deadline brief;
@@ -571,10 +585,13 @@ await_at_end(struct sysvmp_process *p, struct deadline *deadline,
     if (!leave_resign() && left > TRY_AGAIN_NS)
         left = TRY_AGAIN_NS;
     brief = deadline_brief(deadline, left);
-    await(p, &brief);
+    if (fd >= 0)
+        await_fd(fd, &brief);
+    else
+        deadline_nap(&brief, NAP_NS);
     if (deadline_left(notice) > 0)
         return;
-    if (first_child(false) != NULL)
+    if (first_child(false, &fd))
         give_notice();
     *notice = DEADLINE(NOTICE_AGAIN_MS);
 }
@@ -585,12 +602,12 @@ children_finish(void)
     struct deadline notice = DEADLINE(NOTICE_MS);
     struct deadline term = DEADLINE(TERM_WAIT_MS);
     struct deadline forever = DEADLINE(SYSVMP_FOREVER);
-    struct sysvmp_process *p;
+    int fd;
 
     signal_daemons(SIGTERM);
-    while ((p = first_child(true)) != NULL && deadline_left(&term) > 0)
-        await_at_end(p, &term, &notice);
+    while (first_child(true, &fd) && deadline_left(&term) > 0)
+        await_at_end(fd, &term, &notice);
     signal_daemons(SIGKILL);
-    while ((p = first_child(false)) != NULL)
-        await_at_end(p, &forever, &notice);
+    while (first_child(false, &fd))
+        await_at_end(fd, &forever, &notice);
 }

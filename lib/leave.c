@@ -78,14 +78,28 @@ remove_if_last(struct arena *arena)
     return arena_remove(arena) ? 1 : -EACCES;
 }
 
+/* It is nothing to us any more: the next object is a new beginning. */
+static void
+look_away(struct arena *arena)
+{
+    handle_close_all(arena);
+    arena->left = true;
+    sysv_shm_detach(arena->head);
+}
+
 static int
 leave(bool at_end)
 {
     struct arena *arena = arena_current;
     int error, last = 0;
 
-    if (arena == NULL || arena->left || arena_me(arena) == 0)
+    if (arena == NULL || arena->left)
         return 0;
+    if (arena_me(arena) == 0) { /* a child that never came in */
+        if (!at_end)
+            look_away(arena);
+        return 0;
+    }
     handle_pay_owed();
     if (!at_end)
         handle_give_up_all(arena); /* while we may still take a list's lock */
@@ -101,11 +115,8 @@ leave(bool at_end)
     }
     own_store(&self.me, 0);
     own_store(&self.leaving, false);
-    if (!at_end) { /* else nothing comes after that needs to know */
-        handle_close_all(arena);
-        arena->left = true;
-        sysv_shm_detach(arena->head);
-    }
+    if (!at_end) /* else nothing comes after that needs to know */
+        look_away(arena);
     return error < 0 ? error : last < 0 ? last : 0;
 }
 

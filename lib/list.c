@@ -161,23 +161,24 @@ list_commit(struct list *list, struct list_view *view)
 }
 
 /*
- * The state that a commit replaces stays as it was until the next commit, and
- * what the commit wrote elsewhere means nothing without it: so the former
- * state is committed once more.  The owners of the blocks go the usual way: a
- * block that leaves the list is ours before the commit, one that comes back
- * is the list's after it.
+ * What the commit wrote elsewhere means nothing without it, so the former state
+ * is committed once more.  It comes from our own copy: the other one in shared
+ * memory may be half of what a process was about to commit when it was killed.
+ * The owners of the blocks go the usual way: a block that leaves the list is
+ * ours before the commit, one that comes back is the list's after it.
  */
 bool
 list_revert(struct list *list, struct list_view *view,
-    const struct list_view *ours, uint32_t linked, uint32_t count)
+    const struct list_view *before, const struct list_view *ours,
+    uint32_t linked)
 {
-    const struct list_state *former =
-        list_state(list->words, ours->tally - VERSION_ONE);
+    uint64_t tally = view->tally;
 
-    if (view->tally != ours->tally)
+    if (tally != ours->tally)
         return false;
-    load_state(view, former);
-    view->count = count;
+    *view = *before;
+    view->tally = tally;
+    view->freed = 0;
     if (linked != 0)
         list_take_block(list, view, linked);
     view->linked = ours->freed;

@@ -122,14 +122,15 @@ int list_enter(struct list *list, struct deadline *deadline,
 void list_commit(struct list *list, struct list_view *view);
 /*
  * Takes back a commit of ours, for one whose wake-up the kernel refuses.
- * `ours` is the view that was committed, `linked` the block that it appended
- * and that was ours (plus one; or 0), and count what was there before.  `view`
- * is that of a new list_enter().  Returns false, and changes nothing, where
- * somebody has committed something since.  A block that was appended is
- * view->freed afterwards: ours again.
+ * `before` is the view that list_enter() gave, `ours` the one that was
+ * committed, `linked` the block that it appended and that was ours (plus one;
+ * or 0).  `view` is that of a new list_enter().  Returns false, and changes
+ * nothing, where somebody has committed something since.  A block that was
+ * appended is view->freed afterwards: ours again.
  */
 bool list_revert(struct list *list, struct list_view *view,
-    const struct list_view *ours, uint32_t linked, uint32_t count);
+    const struct list_view *before, const struct list_view *ours,
+    uint32_t linked);
 void list_leave(struct list *list);
 
 /* With fewer bytes of messages a chunk is not worth a move of its own. */

@@ -157,7 +157,7 @@ member_drain(const struct arena *arena)
 {
     block_drain(arena->home, BLOCK_HEAP);
     for (int lane = 0; lane < WATCH_LANES; lane++)
-        block_lower(arena->home, BLOCK_SIDES + lane);
+        (void) block_lower(arena->home, BLOCK_SIDES + lane);
 }
 
 /* Raises our bit there, counts us, rings no bell yet, and unlocks the arena,

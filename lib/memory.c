@@ -172,8 +172,7 @@ enum { SWEPT_SOME, SWEPT_ALL };
 static int
 sweep(struct arena *arena)
 {
-    /* The interrupt function may throw, and we have the arena's lock. */
-    struct deadline patience = { .timeout_ms = SYSVMP_NOWAIT, .deaf = true };
+    struct deadline patience = DEADLINE_SOON; /* with the arena's lock */
     unsigned short alive[BLOCK_SEMAPHORES];
     int error = sysv_sem_values(arena->home, alive, BLOCK_SEMAPHORES);
     bool all;

@@ -306,6 +306,8 @@ fork_planned(struct sysvmp_process *p)
 {
     struct fork_plan plan = { .given = p->given, .n = p->n_given,
         .reserved = &p->reserved, .born = child_begin, .process = p };
+    /* A fork handler of the program may start a process of its own. */
+    struct fork_plan *outer = fork_plan;
     pid_t pid;
 
     fork_block_signals(&plan.mask);
@@ -313,7 +315,7 @@ fork_planned(struct sysvmp_process *p)
     pid = fork();
     if (pid == 0) /* its handler has done the rest */
         return 0;
-    fork_plan = NULL;
+    fork_plan = outer;
     if (pid < 0)
         pid = fork_failed(errno);
     else if (plan.error < 0)

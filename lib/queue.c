@@ -66,6 +66,7 @@ resign(struct handle *handle, bool alone)
         channel_give_up_claims(&q->channel);
     if (!q->channel.tells_eof || handle->holding[0].references[WRITING] < 0)
         return true;
+    own_store(&q->handle.parting, WRITING + 1);
     own_store(&q->channel.no_sends, true);
     if (!channel_rouse(&q->channel, false) && !alone)
         return false;
@@ -388,7 +389,7 @@ close_end(struct sysvmp_queue *q)
  * The registry's mutex is not held while we wait for our own threads to come
  * out of their puts: one of them may ask the interrupt function, which may
  * wait for a lock of the program's, whose holder may fork and wait for the
- * registry's mutex.
+ * registry's mutex.  A child that is forked meanwhile has it closed.
  */
 int
 sysvmp_queue_close(struct sysvmp_queue *q)
@@ -401,13 +402,16 @@ sysvmp_queue_close(struct sysvmp_queue *q)
         return error_return(-EINVAL);
     if (arena_me(q->handle.arena) == 0)
         return error_return(arena_gone(q->handle.arena));
+    own_store(&q->handle.parting, WRITING + 1);
     if (!own_cas(&q->channel.no_sends, &open, true))
         return 0;
     error = channel_expel(&q->channel, false);
     if (error == 0)
         error = close_end(q);
-    if (error < 0)
+    if (error < 0) {
+        own_store(&q->handle.parting, 0);
         own_store(&q->channel.no_sends, false);
+    }
     return error_return(error);
 }
 

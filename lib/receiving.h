@@ -26,6 +26,7 @@ struct receiving {
     bool sure;      /* the list, with its lock in hand: likewise */
     struct deadline deadline;
     bool counted;   /* among the handle's receivers, from its beginning */
+    bool guarded;   /* has something that an exception must not leave */
 };
 
 #define NONE UINT32_MAX

@@ -50,7 +50,8 @@ struct self {
                                * can't see into */
     _Atomic uint32_t inside; /* threads that hold locks of our own: word.c */
     _Atomic bool leaving;    /* none shall take one any more */
-    _Atomic bool keeps_arena; /* the arena lock, after its unlock: arena.c */
+    _Atomic int keeps_arena; /* the arena lock, after its unlock: the set that
+                              * it is in, plus one (arena.c) */
     struct kept_line kept[KEPT_LINES]; /* hooks.c */
 };
 

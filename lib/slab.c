@@ -309,7 +309,7 @@ settle(const struct arena *arena, uint32_t i, uint32_t class, bool was_full)
 bool
 slab_give(struct arena *arena, uint32_t i, uint32_t at)
 {
-    struct deadline patience = DEADLINE(SYSVMP_NOWAIT);
+    struct deadline patience = DEADLINE_SOON;
     uint32_t class = class_of(arena, i);
     uint32_t place = class != 0 ? at / slab_size(class) : 0;
     uint64_t used;

@@ -200,11 +200,12 @@ somebody_dying(const struct arena *arena)
 static int
 any_side(const struct arena *arena)
 {
-    int side;
+    int side, error = 0;
 
-    while ((side = sysv_sem_value(arena->home, BLOCK_SIDES)) >= TURNS)
-        block_lower(arena->home, BLOCK_SIDES);
-    return side;
+    while ((side = sysv_sem_value(arena->home, BLOCK_SIDES)) >= TURNS &&
+        error == 0)
+        error = block_lower(arena->home, BLOCK_SIDES);
+    return error < 0 ? error : side;
 }
 
 /*

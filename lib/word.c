@@ -459,7 +459,11 @@ word_abandon(void *arg)
     struct attempt *attempt = arg;
     struct word *word = attempt->word;
 
-    if (leave_empty_handed(word, attempt, -EINTR) >= 0)
+    int result = leave_empty_handed(word, attempt, -EINTR);
+
+    if (result == SYSVMP_OWNER_DEAD)
+        word_give_up(word); /* the next one shall be told, too */
+    else if (result == 0)
         word_drop(word);
     if (attempt->announced)
         shm_sub(&word->words->sleepers, 1);
