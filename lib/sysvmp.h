@@ -176,8 +176,9 @@ void sysvmp_set_log(void (*fn)(int level, const char *line, void *arg),
  * Has fn asked before each sleep and after each signal in it; NULL, the
  * default: no question.  Non-zero makes the call answer -EINTR, 0 lets it
  * sleep on to its old deadline.  A signal between the question and the sleep
- * is seen when the sleep ends.  Thread, children and setting as for
- * sysvmp_set_log().
+ * is seen when the sleep ends.  A child that is forked in fn must end there: a
+ * return would go on in a call of its parent.  Thread, children and setting as
+ * for sysvmp_set_log().
  */
 void sysvmp_set_interrupt(int (*fn)(void *), void *arg);
 
