@@ -270,12 +270,25 @@ stopped_or_answered(void *arg)
             info.si_pid == *pid);
 }
 
+/* A sleeper in get has the message for a moment, before it gives it back; only
+ * when it has done so must the message be seen. */
+static int
+length_of_next(int (*sleep)(void))
+{
+    int length = (int)sysvmp_queue_next_len(q);
+
+    if (length == -EAGAIN && sleep == get_for_ever &&
+        comes_back(&now->sleeper) && now->sleeper.answer > 0)
+        length = (int)sysvmp_queue_next_len(q);
+    return length;
+}
+
 /* While it is stopped: what could not be seen is not told as a lack, and a lack
  * is not the end. */
 static void
-look_while_stopped(void)
+look_while_stopped(int (*sleep)(void))
 {
-    int length = (int)sysvmp_queue_next_len(q);
+    int length = length_of_next(sleep);
 
     want(length == 1 || length == -ETIMEDOUT, "next_len", length);
     let_wait(&now->timed_wait, wait_shortly);
@@ -381,7 +394,7 @@ play(int (*sleep)(void))
     slay(taker);
     if (now->sleeper.pid == 0)
         let_wait(&now->sleeper, sleep);
-    look_while_stopped();
+    look_while_stopped(sleep);
     kill(holder, SIGCONT);
     until(&now->answered, 1);
     want(now->answer >= 0 || now->answer == -EAGAIN, "its call",

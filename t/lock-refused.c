@@ -56,7 +56,7 @@ static struct sysvmp_condition *c;
 static struct {
     _Atomic int held, go, answered, heal, healed, over;
     _Atomic int awake; /* the peer */
-    int answer, healed_answer;
+    int answer, given, healed_answer;
 } *stage;
 
 static const struct refusal *refusal;
@@ -129,7 +129,7 @@ worker(void *arg)
     be_refused();
     stage->answer = act();
     if (action == NOTIFY || action == NOTIFY_ALL)
-        (void)give();
+        stage->given = give();
     atomic_store(&stage->answered, 1);
     until(&stage->heal, 1);
     testing_fault = NULL;
@@ -194,6 +194,14 @@ wake_by_healthy(pid_t pid[2])
         return stage->healed_answer == (action == WAIT ? -ETIMEDOUT : 0)
             ? "by the worker, when it may" : NULL;
     }
+#ifdef SYSVMP_PLAIN_LOCK
+    /* Each release of a plain lock is a system call: what is refused to the
+     * worker is held until its end. */
+    if (stage->given < 0) {
+        slay(pid[0]);
+        pid[0] = 0;
+    }
+#endif
     if (action == NOTIFY || action == NOTIFY_ALL)
         return take(BOUND_MS) >= 0 && act() == 0 && give() == 0
             ? "by another who notifies" : NULL;

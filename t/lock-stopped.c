@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,7 +33,11 @@ enum { POINTS_MAX = 200, EACH = 15, BOUND_MS = 5000, SHORT_MS = 2,
 
 static struct sysvmp_lock *lock;
 static struct sysvmp_condition *c;
+#ifdef SYSVMP_PLAIN_LOCK
+static pid_t victim_pid;
+#else
 static uint64_t victim_id; /* its owner id, while it has the lock */
+#endif
 
 static struct {
     _Atomic int ready, go, done, awake, over;
@@ -146,10 +151,19 @@ sleeper(void *arg)
     return 0;
 }
 
+/* Of a plain lock the semaphore decides, and the word follows it: who took the
+ * last step there, and left it at 0, has the lock. */
 static int
 victim_has_it(void)
 {
+#ifdef SYSVMP_PLAIN_LOCK
+    const struct mutex *mutex = (struct mutex *)lock;
+
+    return semctl(mutex->word.semaphores, mutex->lock, GETVAL) == 0 &&
+        semctl(mutex->word.semaphores, mutex->lock, GETPID) == victim_pid;
+#else
     return mutex_owner((struct mutex *)lock) == victim_id;
+#endif
 }
 
 /* But for those whom a victim that has the lock keeps from it. */
@@ -240,7 +254,11 @@ round_at(int *last)
     until(&stage->ready, 1);
     if (!scene->holds && !scene->waits)
         must(sysvmp_lock_acquire(lock, SYSVMP_NOWAIT), "acquire");
+#ifdef SYSVMP_PLAIN_LOCK
+    victim_pid = pid;
+#else
     victim_id = stage->victim;
+#endif
     if (!scene->waits && scene->holds)
         fall_asleep(pids);
     atomic_store(&stage->go, 1);
@@ -348,13 +366,16 @@ release_when_reserved(pid_t pid)
         (void)wrong("it stays reserved");
 }
 
-/* It has the lock and keeps it: the next one releases it for the victim. */
+/* It has the lock and keeps it: the next one releases it for the victim, but
+ * for a plain lock, that only its holder may release. */
 static void
 notify_for_victim(pid_t pid)
 {
     wait_for_victim(pid);
+#ifndef SYSVMP_PLAIN_LOCK
     if (victim_has_it())
         must(sysvmp_lock_release(lock), "release");
+#endif
 }
 
 /* While the victim waits, or has the lock. */
