@@ -185,13 +185,18 @@ run_target(void *arg)
 {
     const struct sysvmp_process *p = arg;
 
-    no_stdin();
     sysvmp_process_exit(p->fn(p->arg));
 }
 
+/* The child has a copy of the thread that started it, with a cancellation that
+ * is pending there: but that one was for a thread of the parent. */
 void
 child_run(struct sysvmp_process *p)
 {
+    int ignored;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &ignored);
+    no_stdin();
     callback_must_return("its target", run_target, p);
     abort(); /* never reached */
 }

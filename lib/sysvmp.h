@@ -55,8 +55,8 @@
  * function should return.  If one of them throws a C++ exception (or, with
  * glibc, calls pthread_exit()) it leaves the call as well: what had been done
  * is done, a wait is over as if it had been interrupted, and the thread can be
- * cancelled as before.  They are called with cancellation disabled.  With
- * glibc an action and a predicate may also leave by longjmp().
+ * cancelled as before.  They and a child's target are called with cancellation
+ * disabled.  With glibc an action and a predicate may also leave by longjmp().
  *
  * The first object of a program starts its janitor: a process in a session of
  * its own, no child of ours, which sleeps until no process of the program is

@@ -12,10 +12,11 @@
  *   epoch  goes up whenever somebody raises W
  *
  * The owner changes by compare-and-swap, but for the release by the owner
- * itself where no flag is up and nothing is owed.  That is a store, and a look at the flags which the processor may do before the store is seen:
- * half the price.  The order is made by who waits: W, then a barrier on all
- * processes, then a look at the owner.  A release whose look came before the
- * barrier is seen by ours.
+ * itself where no flag is up and nothing is owed.  That is a store, and a look
+ * at the flags which the processor may do before the store is seen: half the
+ * price.  The order is made by who waits: W, then a barrier on all processes,
+ * then a look at the owner.  A release whose look came before the barrier is
+ * seen by ours.
  *
  * Why two never hold it: it is taken from no owner, or from an owner whose
  * alive bit was seen down after its id was read (exit_sem runs when the last
@@ -180,7 +181,9 @@ tick(void)
 /*
  * W is down, and who was woken last has not been heard of: it may not be
  * running.  One more is woken, once in a tick, as most often it is only on its
- * way.  A refusal does no harm to anybody who counts on us: it stays owed.
+ * way.  A token that is still there means that nobody sleeps in the kernel, but
+ * several may be about to, and one of them finds that token: it stays owed to
+ * the others.  A refusal does no harm to anybody who counts on us, either.
  */
 static void
 wake_another(struct word *word, uint64_t seen)
@@ -193,8 +196,10 @@ wake_another(struct word *word, uint64_t seen)
         return;
     own_poke(&word->owed_at, now);
     result = post(word);
-    if (posted(result)) /* a token that nobody takes: nobody sleeps */
-        settle(word, seen, result == 0 ? owed - 1 : 0);
+    if (result == 0)
+        settle(word, seen, owed - 1);
+    else if (result == -EAGAIN && shm_load(&word->words->sleepers) == 0)
+        settle(word, seen, 0);
 }
 
 /* After a release: somebody who sleeps shall look.  0, or the code with which
