@@ -93,7 +93,6 @@ inspect_open(struct inspection *inspection, key_t key, pid_t creator)
     bool creator_exists = process_exists(creator);
     uid_t user = sysv_user();
     int id = sysv_shm_open(key);
-    int error;
 
     *inspection = (struct inspection){
         .creator = creator,
@@ -106,10 +105,10 @@ inspect_open(struct inspection *inspection, key_t key, pid_t creator)
             creator_exists ? VERDICT_STARTING : VERDICT_GONE;
         return;
     }
-    if (id < 0 || sysv_shm_state(id, user, &state) < 0 ||
-        state.size < sizeof(struct arena_head))
+    inspection->error = id < 0 ? id : sysv_shm_state(id, user, &state);
+    if (inspection->error < 0 || state.size < sizeof(struct arena_head))
         return;
-    arena->head = sysv_shm_attach(id, &error);
+    arena->head = sysv_shm_attach(id, &inspection->error);
     if (arena->head == NULL)
         return;
     inspection->sound = sound(arena->head, state.size);

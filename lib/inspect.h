@@ -13,7 +13,8 @@ enum verdict {
     VERDICT_STARTING, /* being made, by a process that lives */
     VERDICT_LIVE,
     VERDICT_DEAD,     /* provably: no process has it attached */
-    VERDICT_UNKNOWN   /* of another version, or not what it says it is */
+    VERDICT_UNKNOWN   /* of another version, not what it says it is, or could
+                       * not be looked into */
 };
 
 struct inspection {
@@ -22,6 +23,7 @@ struct inspection {
     pid_t creator;
     int attached; /* processes, ourselves not counted */
     bool sound;   /* its tables can be walked */
+    int error;    /* the code with which the kernel refused a look, or 0 */
 };
 
 /* Attaches what is listed under that key and judges it. */

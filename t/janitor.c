@@ -341,6 +341,65 @@ exec(void)
     is_int(0, ipc_left(), "... and nothing is left");
 }
 
+/* What it may have in its address space: what it has, and nothing like a
+ * segment. */
+static void
+limit_memory(pid_t pid, struct rlimit *before)
+{
+    struct rlimit little;
+    char path[64];
+    unsigned long pages;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    f = fopen(path, "re");
+    if (f == NULL || fscanf(f, "%lu", &pages) != 1)
+        bail("%s can't be read", path);
+    fclose(f);
+    little.rlim_cur = (pages + 4) * (unsigned long)sysconf(_SC_PAGESIZE);
+    if (prlimit(pid, RLIMIT_AS, NULL, before) < 0)
+        bail("prlimit");
+    little.rlim_max = before->rlim_max;
+    if (prlimit(pid, RLIMIT_AS, &little, NULL) < 0)
+        bail("prlimit");
+}
+
+struct looks {
+    pid_t pid;
+    int64_t switches; /* when it has napped so often, or has ended */
+};
+
+static int
+has_looked(void *arg)
+{
+    const struct looks *looks = arg;
+    siginfo_t info = {.si_pid = 0};
+
+    waitid(P_PID, (id_t)looks->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+    return info.si_pid != 0 ||
+        voluntary_switches(looks->pid) >= looks->switches;
+}
+
+static void
+short_of_memory(void)
+{
+    pid_t pid = program(until_told);
+    pid_t janitor = stage->janitor;
+    struct looks looks = {janitor, 0};
+    struct rlimit before;
+
+    if (!asleep(janitor))
+        bail("the janitor does not sleep");
+    limit_memory(janitor, &before);
+    looks.switches = voluntary_switches(janitor) + 4;
+    slay(pid);
+    until_true(has_looked, &looks, "a look");
+    ok(ipc_left() > 0, "a janitor can't attach what a killed program has left");
+    prlimit(janitor, RLIMIT_AS, &before, NULL);
+    is_int(0, reap(janitor), "... it looks again, and cleans up");
+    is_int(0, ipc_left(), "... and nothing is left");
+}
+
 /*
  * There is none.
  */
@@ -487,7 +546,7 @@ checked_removal(void)
 int
 main(void)
 {
-    plan(8 + 3 + 4 + 1 + 5 + 5 + 5 * 5 + 3 + 5 + 4 + 4 + 7);
+    plan(8 + 3 + 4 + 1 + 5 + 5 + 3 + 5 * 5 + 3 + 5 + 4 + 4 + 7);
     if (getenv("SYSVMP_JANITOR") == NULL)
         bail("SYSVMP_JANITOR is not set: see AM_TESTS_ENVIRONMENT");
     stage = shared(sizeof(*stage));
@@ -498,6 +557,7 @@ main(void)
     leaves_nothing_at_once();
     orphaned_child();
     exec();
+    short_of_memory();
     none(turned_off, "the environment says so");
     none(without_its_path, "there is no such program");
     none(another_program, "it ends without a word");

@@ -28,6 +28,7 @@
 #define NAP_MAX_NS 100000000
 #define REMOVAL_NS 20000000  /* for the last member to finish the removal */
 #define REMOVAL_MAX_NS 600000000
+#define REFUSALS_MAX 100 /* looks, at most NAP_MAX_NS apart */
 
 static void
 close_all_but(int kept)
@@ -121,11 +122,16 @@ incomplete(struct inspection *it)
     return true;
 }
 
-/* Looks once: true when there is nothing left to do.  What the kernel refuses
- * to remove, a filter of system calls that we inherited, stays listed. */
+/*
+ * Looks once: true when there is nothing left to do.  What the kernel refuses
+ * to remove, a filter of system calls that we inherited, stays listed.  So
+ * does what it refuses to let us see, again and again; once is no answer, as
+ * memory may be short just then.
+ */
 static bool
 look(key_t key, pid_t creator, int *home)
 {
+    static int refusals;
     struct inspection it;
     bool done = true;
 
@@ -146,6 +152,7 @@ look(key_t key, pid_t creator, int *home)
         (void) inspect_remove(&it);
         break;
     case VERDICT_UNKNOWN:
+        done = it.error == 0 || ++refusals == REFUSALS_MAX;
         break;
     }
     inspect_close(&it);
