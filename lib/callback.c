@@ -40,6 +40,7 @@ _Thread_local struct call_level call_level CALL_TLS;
 struct callback {
     struct call_level level; /* of the call that called it */
     struct cleanup *cleanup; /* of the one that is watched */
+    uint64_t process;        /* that called it */
 };
 
 /*
@@ -66,9 +67,54 @@ struct cleanup {
 #    define _pthread_cleanup_pop(buffer, run)      ((void) (buffer))
 #endif
 
+/* Lines for the log from here are told once: its function may throw, and fork,
+ * as well. */
+static bool
+first_time(void)
+{
+    static _Thread_local bool told;
+    bool first = !told;
+
+    told = true;
+    return first;
+}
+
+static const char *
+our_name(void)
+{
+    const struct sysvmp_process *us = self.current_process;
+
+    return us != NULL ? sysvmp_process_name(us) : "a child of fork()";
+}
+
+SYSVMP_NORETURN static void
+end_by_abort(void)
+{
+    signal(SIGABRT, SIG_DFL); /* a handler might not return, either */
+    abort();
+}
+
 /*
  * Functions whose call is given up when they do not return.
  */
+
+/*
+ * A child that was forked in the function must not come back into the call
+ * that its parent is in: what that has announced to others, and takes back at
+ * its end, is its parent's.
+ */
+static void
+only_the_caller(const struct callback *callback)
+{
+    if (callback->process == self_process())
+        return;
+    if (first_time())
+        hooks_log(SYSVMP_LOG_ERROR,
+            "%s: forked in a function that the library called, it came back "
+            "from there into its parent's call, instead of _exit(), exec() or "
+            "sysvmp_process_exit(): it ends by SIGABRT", our_name());
+    end_by_abort();
+}
 
 /* The function is left, and so is the call of the library that called it. */
 static void
@@ -77,6 +123,7 @@ leave_call(void *arg)
     const struct callback *callback = arg;
     const struct undo *undo;
 
+    only_the_caller(callback);
     if (callback->cleanup != NULL)
         _pthread_cleanup_pop(&callback->cleanup->buffer, 0);
     call_level = callback->level;
@@ -134,8 +181,10 @@ call_at_new_level(struct callback *callback, int (*fn)(void *), void *arg)
     int result;
 
     callback->level = call_level;
+    callback->process = self_process();
     call_level = (struct call_level){ .callback = callback };
     result = call_it(fn, arg);
+    only_the_caller(callback);
     call_level = callback->level;
     guard_end(&guard);
     return result;
@@ -169,20 +218,15 @@ callback_call_watched(int (*fn)(void *), void *arg)
 /* What this thread is in.  A child has this thread alone. */
 static _Thread_local const char *duty;
 
-/* The log function may throw as well. */
 static void
 tell_of_it(void)
 {
-    static _Thread_local bool told;
-    const struct sysvmp_process *us = self.current_process;
-
-    if (told)
+    if (!first_time())
         return;
-    told = true;
     hooks_log(SYSVMP_LOG_ERROR,
         "%s: %s did not return, but was left by an exception, pthread_exit() "
         "or longjmp(): this process ends by SIGABRT",
-        us != NULL ? sysvmp_process_name(us) : "a child of fork()", duty);
+        our_name(), duty);
 }
 
 SYSVMP_NORETURN static void
@@ -190,8 +234,7 @@ break_off(void *ignored)
 {
     (void) ignored;
     tell_of_it();
-    signal(SIGABRT, SIG_DFL); /* a handler might not return, either */
-    abort();
+    end_by_abort();
 }
 
 #ifdef HAVE_CFI_PERSONALITY

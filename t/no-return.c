@@ -3,7 +3,8 @@
  * no-return.c: functions of a program in C that do not return: they call
  * pthread_exit() or longjmp(), or their thread is cancelled.  A child is never
  * left by its target; a barrier is broken for all; what a thread has announced
- * is taken back.
+ * is taken back.  And functions that fork, whose child returns as well: it does
+ * not come into its parent's call.
  */
 #include <config.h>
 
@@ -21,6 +22,7 @@ static _Thread_local int leave_sleep;
 
 static struct {
     _Atomic int astray, lines;
+    _Atomic int child; /* how it ended */
 } *all;
 
 static void
@@ -235,10 +237,86 @@ sleeping(void)
     sysvmp_conn_destroy(end[1]);
 }
 
+/*
+ * A child that is forked in one of them.
+ */
+
+static int
+forks(void *arg)
+{
+    pid_t pid = fork();
+
+    (void)arg;
+    if (pid != 0) {
+        all->child = reap(pid);
+        all->astray++;
+    }
+    return 1;
+}
+
+static int
+forks_and_leaves(void *arg)
+{
+    forks(arg);
+    return by_exit(arg);
+}
+
+static void
+came_back(int result, int wanted, const char *what)
+{
+    is_int(wanted, result, "%s forks", what);
+    is_int(-SIGABRT, all->child, "... its child returns, too: SIGABRT");
+    is_int(1, all->astray, "... and does not go on in its parent's call");
+    is_int(1, all->lines, "... and a line in the log");
+    memset(all, 0, sizeof(*all));
+}
+
+static void *
+leave_wait(void *b)
+{
+    (void)!sysvmp_barrier_wait(b, LONG_MS);
+    return NULL;
+}
+
+static void
+forking(void)
+{
+    struct sysvmp_condition *c;
+    struct sysvmp_barrier *b;
+    struct sysvmp_queue *q;
+    pthread_t thread;
+    char byte;
+
+    memset(all, 0, sizeof(*all));
+    must(sysvmp_condition_create(&c, NULL), "condition_create");
+    must(sysvmp_condition_acquire(c, LONG_MS), "condition_acquire");
+    came_back(sysvmp_condition_wait_for(c, forks, NULL, LONG_MS), 0,
+        "a predicate");
+    sysvmp_condition_destroy(c);
+
+    must(sysvmp_barrier_create(&b, 1, forks, NULL), "barrier_create");
+    came_back(sysvmp_barrier_wait(b, LONG_MS), -ECANCELED, "an action");
+    sysvmp_barrier_destroy(b);
+
+    must(sysvmp_barrier_create(&b, 1, forks_and_leaves, NULL),
+        "barrier_create");
+    must(-pthread_create(&thread, NULL, leave_wait, b), "a thread");
+    pthread_join(thread, NULL);
+    came_back(0, 0, "an action that does not return");
+    sysvmp_barrier_destroy(b);
+
+    must(sysvmp_queue_create(&q, 0, 0), "queue_create");
+    sysvmp_set_interrupt(forks, NULL);
+    came_back((int)sysvmp_queue_get(q, &byte, 1, LONG_MS), -EINTR,
+        "an interrupt function");
+    sysvmp_set_interrupt(NULL, NULL);
+    sysvmp_queue_destroy(q);
+}
+
 int
 main(void)
 {
-    plan(18);
+    plan(18 + 16);
     all = shared(sizeof(*all));
     sysvmp_set_log(count, NULL);
     targets();
@@ -256,5 +334,6 @@ main(void)
     (void)sleeping;
     skip(1, "a pthread_exit() does not unwind the stack here");
 #endif
+    forking();
     return done();
 }
