@@ -239,6 +239,16 @@ arena_unlock(struct arena *arena)
         own_store(&self.keeps_arena, arena->home + 1);
 }
 
+/* Whoever made the last operation on a semaphore that is 0 has taken it. */
+void
+arena_give_up_lock(struct arena *arena)
+{
+    if (!kept(arena) && (sysv_sem_value(arena->home, BLOCK_LOCK) != 0 ||
+        sysv_sem_pid(arena->home, BLOCK_LOCK) != getpid()))
+        return;
+    arena_unlock(arena);
+}
+
 struct sysv_identity
 arena_own(const struct arena *arena, int id, key_t key)
 {

@@ -141,6 +141,8 @@ int arena_lock_within(struct arena *arena, struct deadline *deadline);
 /* For what can be left to a later time: true, if it could be had soon. */
 bool arena_lock_soon(struct arena *arena);
 void arena_unlock(struct arena *arena);
+/* Where this process has it; it has no other thread, and this one ends it. */
+void arena_give_up_lock(struct arena *arena);
 /*
  * Removes everything from the kernel; the caller is the last member, or looks
  * from outside and has seen that there is none, and sound tables.  false: the

@@ -30,9 +30,9 @@ valid(const struct sysvmp_barrier *b)
 }
 
 static bool
-resign(struct handle *handle, bool alone)
+resign(struct handle *handle, bool alone, struct deadline *deadline)
 {
-    (void) alone;
+    (void) alone, (void) deadline;
     barrier_resign((struct sysvmp_barrier *) handle);
     return true;
 }

@@ -90,17 +90,16 @@ channel_settle(struct channel *channel, struct deadline *deadline)
 }
 
 /*
- * Ends a claim, and wakes who waits for that.  It is not for the interrupt
- * function to ask, and has no deadline: what was taken has to go somewhere.
- * Where the kernel refuses to let us wake them, the claim is as before, and
- * the code says why.
+ * Ends a claim, and wakes who waits for that.  The deadline is deaf, as it is
+ * not for the interrupt function to ask; and only who comes back to it later
+ * has one that ends: what was taken has to go somewhere.  Where the kernel
+ * refuses to let us wake them, the claim is as before, and the code says why.
  */
 static int
 end_claim(struct channel *channel, uint32_t unit, bool done,
-    struct list_view *view)
+    struct deadline *deadline, struct list_view *view)
 {
-    struct deadline deadline = DEADLINE_DEAF;
-    int error = channel_enter(channel, &deadline, view);
+    int error = channel_enter(channel, deadline, view);
 
     if (error < 0)
         return error;
@@ -128,11 +127,12 @@ resume_claim(struct channel *channel, uint32_t unit, bool done, uint64_t turn,
 }
 
 static int
-end_and_tell(struct channel *channel, uint32_t unit, bool done)
+end_and_tell(struct channel *channel, uint32_t unit, bool done,
+    struct deadline *deadline)
 {
     uint64_t turn = claim_turn(&channel->list, unit);
     struct list_view view;
-    int error = end_claim(channel, unit, done, &view);
+    int error = end_claim(channel, unit, done, deadline, &view);
 
     if (error < 0)
         return error;
@@ -148,6 +148,7 @@ int
 channel_end_claim(struct channel *channel, uint32_t unit, bool done)
 {
     struct claims *claims = channel->claims;
+    struct deadline deadline = DEADLINE_DEAF;
     struct claim_note *note;
     int error;
 
@@ -159,7 +160,7 @@ channel_end_claim(struct channel *channel, uint32_t unit, bool done)
     registry_unlock();
     if (note == NULL)
         return -EOVERFLOW;
-    error = end_and_tell(channel, note->unit, done);
+    error = end_and_tell(channel, note->unit, done, &deadline);
     if (error == 0 || error == -EOVERFLOW) { /* or it is no claim any more */
         free(note);
         return error;
@@ -171,22 +172,21 @@ channel_end_claim(struct channel *channel, uint32_t unit, bool done)
 }
 
 /* One that the kernel does not let us give back comes back at our death. */
-static bool
-give_up_one(struct channel *channel, struct claim_note *note)
+bool
+channel_give_up_claims(struct channel *channel, struct deadline *deadline)
 {
-    if (note == NULL)
-        return false;
-    (void) end_and_tell(channel, note->unit, false);
-    free(note);
-    return true;
-}
+    struct claim_note *note;
 
-void
-channel_give_up_claims(struct channel *channel)
-{
     claims_check(channel->claims);
-    while (give_up_one(channel, claims_take_first(channel->claims)))
-        continue;
+    while ((note = claims_take_first(channel->claims)) != NULL) {
+        if (end_and_tell(channel, note->unit, false, deadline) ==
+            -ETIMEDOUT) {
+            claims_put_back(channel->claims, note);
+            return false;
+        }
+        free(note);
+    }
+    return true;
 }
 
 static struct claim_note *
@@ -204,8 +204,13 @@ take_first_note(struct claims *claims)
 void
 channel_return_claims(struct channel *channel)
 {
-    while (give_up_one(channel, take_first_note(channel->claims)))
-        continue;
+    struct deadline deadline = DEADLINE_DEAF;
+    struct claim_note *note;
+
+    while ((note = take_first_note(channel->claims)) != NULL) {
+        (void) end_and_tell(channel, note->unit, false, &deadline);
+        free(note);
+    }
 }
 
 /*

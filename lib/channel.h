@@ -113,8 +113,9 @@ ssize_t channel_next_len(struct channel *channel);
  */
 int channel_end_claim(struct channel *channel, uint32_t unit, bool done);
 /* Gives back all of them; under the registry's mutex, where no other thread is
- * in a call any more. */
-void channel_give_up_claims(struct channel *channel);
+ * in a call any more.  False: the time is up. */
+bool channel_give_up_claims(struct channel *channel,
+    struct deadline *deadline);
 /* The same without the mutex, so that a fork need not wait for a process that
  * has the list's lock. */
 void channel_return_claims(struct channel *channel);

@@ -45,21 +45,23 @@ struct batch {
 void
 registry_lock(void)
 {
-    pthread_mutex_lock(&self.registry_mutex);
+    own_mutex_lock(&self.registry_mutex);
 }
 
 bool
-registry_trylock(void)
+registry_lock_at_end(void)
 {
-    return pthread_mutex_trylock(&self.registry_mutex) == 0;
+    return own_mutex_lock_at_end(&self.registry_mutex);
 }
 
 void
 registry_unlock(void)
 {
-    pthread_mutex_unlock(&self.registry_mutex);
+    own_mutex_unlock(&self.registry_mutex);
 }
 
+/* From `registry` on the list can be walked at any instant: exit() may come in
+ * a signal handler, amid this. */
 void
 handle_add(struct handle *handle)
 {
@@ -67,6 +69,7 @@ handle_add(struct handle *handle)
     handle->next = registry;
     if (registry != NULL)
         registry->previous = handle;
+    atomic_signal_fence(memory_order_release);
     registry = handle;
 }
 
@@ -446,13 +449,13 @@ handle_give_up_all(struct arena *arena)
 }
 
 bool
-handle_resign_all(struct arena *arena, bool alone)
+handle_resign_all(struct arena *arena, bool alone, struct deadline *deadline)
 {
     bool all = true;
 
     for (struct handle *h = registry; h != NULL; h = h->next)
         if (h->arena == arena && h->resign != NULL)
-            all = h->resign(h, alone) && all;
+            all = h->resign(h, alone, deadline) && all;
     return all;
 }
 

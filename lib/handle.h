@@ -49,9 +49,10 @@ struct handle {
     /*
      * Before the end of this process, which goes on for a while: gives up what
      * others wait for.  Alone: no other thread of ours is left.  False: one is
-     * in the middle of a call; try again.  Or NULL.
+     * in the middle of a call, or the time was up; try again.  Or NULL.
      */
-    bool (*resign)(struct handle *handle, bool alone);
+    bool (*resign)(struct handle *handle, bool alone,
+        struct deadline *deadline);
     struct arena *arena;
     struct handle *previous, *next;
     int holdings;
@@ -59,7 +60,7 @@ struct handle {
 };
 
 void registry_lock(void);
-bool registry_trylock(void);
+bool registry_lock_at_end(void);
 void registry_unlock(void);
 
 /* All under the registry's mutex. */
@@ -90,7 +91,8 @@ void handle_disown_all(const struct arena *arena);
 void handle_give_up_all(struct arena *arena);
 void handle_abandon_all(struct arena *arena);
 /* For leave.c: each handle resigns.  True: all have. */
-bool handle_resign_all(struct arena *arena, bool alone);
+bool handle_resign_all(struct arena *arena, bool alone,
+    struct deadline *deadline);
 /* When all is given up: closes the descriptors. */
 void handle_close_all(const struct arena *arena);
 /* In a child: it holds nothing of what this handle held in its parent. */

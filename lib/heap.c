@@ -243,6 +243,12 @@ heap_unlock(struct arena *arena)
     word_leave(&arena->heap_lock);
 }
 
+void
+heap_give_up_lock(struct arena *arena)
+{
+    word_give_up(&arena->heap_lock);
+}
+
 /*
  * To take.
  */

@@ -93,6 +93,8 @@ void heap_trim(struct arena *arena);
 /* For memory.c, and for the tests: the lock, and what is done under it. */
 int heap_lock(struct arena *arena, struct deadline *deadline);
 void heap_unlock(struct arena *arena);
+/* As arena_give_up_lock(). */
+void heap_give_up_lock(struct arena *arena);
 void heap_free(struct arena *arena, uint32_t unit);
 /* Units that are in use, and all there are. */
 void heap_state(const struct arena *arena, uint32_t *used, uint32_t *all);

@@ -34,24 +34,26 @@
 #define NAP_NS       1000000 /* between looks where there is no pidfd */
 #define TERM_WAIT_MS 5000
 
-/* At the end: until the log says for whom we wait, and says it again; between
- * two tries to give up what a thread of ours is using. */
+/* At the end: until the log says for whom we wait, and says it again; a try to
+ * give up what is in use just now, and the pause between two. */
 #define NOTICE_MS       5000
 #define NOTICE_AGAIN_MS 60000
 #define TRY_AGAIN_NS    INT64_C(20000000)
 
 #define BY_PIDFD ((idtype_t) 3) /* P_PIDFD; of Linux 5.4 */
 
+/* Each step under the mutex leaves the list of children such that it can be
+ * walked: exit() may come after any. */
 void
 children_lock(void)
 {
-    pthread_mutex_lock(&self.children_mutex);
+    own_mutex_lock(&self.children_mutex);
 }
 
 void
 children_unlock(void)
 {
-    pthread_mutex_unlock(&self.children_mutex);
+    own_mutex_unlock(&self.children_mutex);
 }
 
 void
@@ -573,16 +575,18 @@ give_notice(void)
 
 /*
  * Our children may be waiting for what we have, so that is given up first.
- * Where a thread of ours is using it, it is tried again soon; and now and then
- * in any case, as other threads may come to have more.
+ * Where a thread of ours is using it, or a child that is stopped has a lock
+ * that we need for that, it is tried again soon; and now and then in any case,
+ * as other threads may come to have more.
  */
 static void
 await_at_end(int fd, struct deadline *deadline, struct deadline *notice)
 {
     int64_t left = deadline_left(notice);
-    struct deadline brief;
+    struct deadline brief = deadline_brief(deadline, TRY_AGAIN_NS);
 
-    if (!leave_resign() && left > TRY_AGAIN_NS)
+    brief.deaf = true;
+    if (!leave_resign(&brief) && left > TRY_AGAIN_NS)
         left = TRY_AGAIN_NS;
     brief = deadline_brief(deadline, left);
     if (fd >= 0)
@@ -604,6 +608,9 @@ children_finish(void)
     struct deadline forever = DEADLINE(SYSVMP_FOREVER);
     int fd;
 
+    if (!own_mutex_lock_at_end(&self.children_mutex))
+        return; /* exit() came in the middle of a lock of it */
+    children_unlock();
     signal_daemons(SIGTERM);
     while (first_child(true, &fd) && deadline_left(&term) > 0)
         await_at_end(fd, &term, &notice);

@@ -13,6 +13,7 @@
 #include "error.h"
 #include "fork.h"
 #include "handle.h"
+#include "heap.h"
 #include "leave.h"
 #include "member.h"
 #include "process.h"
@@ -55,6 +56,29 @@ just_go(struct arena *arena)
     arena_unlock(arena);
 }
 
+/* Is no other thread of ours left?  The number of links to that directory is
+ * the number of its entries, and two. */
+static bool
+no_other_thread(void)
+{
+    struct stat status;
+
+    return only_thread() ||
+        (stat("/proc/self/task", &status) == 0 && status.st_nlink == 3);
+}
+
+/*
+ * A signal handler may have called exit() in the middle of a call, which never
+ * goes on then.  Others may need the locks that it has before this process is
+ * dead: its children, for whom it waits, and it does itself.
+ */
+static void
+give_up_locks(struct arena *arena)
+{
+    arena_give_up_lock(arena);
+    heap_give_up_lock(arena);
+}
+
 /* Other threads of ours may be in the middle of a list: they are let out, as
  * who finds us dead would work on it as well. */
 static void
@@ -87,6 +111,16 @@ look_away(struct arena *arena)
     sysv_shm_detach(arena->head);
 }
 
+/* Whoever has it may be stopped: then the kernel does it all. */
+static int
+arena_lock_at_end(struct arena *arena)
+{
+    struct deadline patience = DEADLINE(PATIENCE_MS);
+
+    patience.deaf = true;
+    return arena_lock_within(arena, &patience);
+}
+
 static int
 leave(bool at_end)
 {
@@ -103,8 +137,11 @@ leave(bool at_end)
     handle_pay_owed();
     if (!at_end)
         handle_give_up_all(arena); /* while we may still take a list's lock */
-    others_out();
-    error = arena_lock(arena);
+    if (at_end && no_other_thread())
+        give_up_locks(arena);
+    else
+        others_out();
+    error = at_end ? arena_lock_at_end(arena) : arena_lock(arena);
     if (error == 0)
         last = remove_if_last(arena);
     if (error == 0 && last != 1 && at_end) {
@@ -136,48 +173,26 @@ enter(struct arena **arena)
     return arena_ensure(arena);
 }
 
-/* Is no other thread of ours left?  The number of links to that directory is
- * the number of its entries, and two. */
-static bool
-no_other_thread(void)
-{
-    struct stat status;
-
-    return only_thread() ||
-        (stat("/proc/self/task", &status) == 0 && status.st_nlink == 3);
-}
-
 bool
-leave_resign(void)
+leave_resign(struct deadline *deadline)
 {
-    const struct arena *arena;
-    bool all = true;
+    struct arena *arena;
+    bool alone = no_other_thread(), all = true;
 
-    if (!registry_trylock())
+    if (!registry_lock_at_end())
         return false;
     arena = arena_current;
-    if (arena != NULL && arena_me(arena) != 0)
-        all = handle_resign_all(arena_current, no_other_thread());
+    if (arena != NULL && arena_me(arena) != 0) {
+        if (alone)
+            give_up_locks(arena);
+        all = handle_resign_all(arena, alone, deadline);
+    }
     registry_unlock();
     return all;
 }
 
-/* Whoever has the registry may wait for this thread, or be this thread, in a
- * function of the program's that it was called for: then the kernel does it
+/* Whoever has the registry may wait for this thread: then the kernel does it
  * all. */
-static bool
-registry_lock_at_end(void)
-{
-    struct deadline patience = DEADLINE(PATIENCE_MS);
-
-    while (!registry_trylock()) {
-        if (deadline_left(&patience) == 0)
-            return false;
-        deadline_nap(&patience, NAP_NS);
-    }
-    return true;
-}
-
 void
 leave_at_end(void)
 {

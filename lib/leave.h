@@ -13,9 +13,10 @@ int enter(struct arena **arena);
 /*
  * This process is about to end, and waits for its children before it does.  It
  * gives up what its death would give up and they may be waiting for.  False:
- * another thread is in the middle of it; try again.
+ * another thread is in the middle of it, or another process was for so long;
+ * try again.
  */
-bool leave_resign(void);
+bool leave_resign(struct deadline *deadline);
 /* This process is about to end. */
 void leave_at_end(void);
 

@@ -192,6 +192,12 @@ list_leave(struct list *list)
     word_leave(&list->lock);
 }
 
+void
+list_give_up_lock(struct list *list)
+{
+    word_give_up(&list->lock);
+}
+
 /*
  * Blocks.
  */

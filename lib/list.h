@@ -132,6 +132,8 @@ bool list_revert(struct list *list, struct list_view *view,
     const struct list_view *before, const struct list_view *ours,
     uint32_t linked);
 void list_leave(struct list *list);
+/* As arena_give_up_lock(); the next in it mends what we have left. */
+void list_give_up_lock(struct list *list);
 
 /* With fewer bytes of messages a chunk is not worth a move of its own. */
 #define LIST_WORTH 2048u

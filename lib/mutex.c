@@ -44,8 +44,9 @@ give_up(struct handle *handle)
 /* Another thread of ours may be inside what the lock guards.  Later calls of
  * this process find the lock as it is then. */
 static bool
-resign(struct handle *handle, bool alone)
+resign(struct handle *handle, bool alone, struct deadline *deadline)
 {
+    (void) deadline;
     if (alone)
         mutex_give_up((struct mutex *) handle);
     return true;

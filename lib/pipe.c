@@ -84,10 +84,13 @@ rouse_both(struct sysvmp_conn *c)
 /* As close_conn(), but it does not wait.  A thread that is alone may be in a
  * call, too, if it ends in a signal handler: it won't go on. */
 static bool
-resign(struct handle *handle, bool alone)
+resign(struct handle *handle, bool alone, struct deadline *deadline)
 {
     struct sysvmp_conn *c = (struct sysvmp_conn *) handle;
 
+    (void) deadline;
+    for (int i = 0; i < handle->holdings && alone; i++)
+        list_give_up_lock(&c->channel[i].list);
     if (handle->holding[0].references[0] < 0)
         return true;
     own_store(&handle->closed, true);

@@ -47,9 +47,10 @@ static void
 give_up(struct handle *handle)
 {
     struct sysvmp_queue *q = (struct sysvmp_queue *) handle;
+    struct deadline deaf = DEADLINE_DEAF;
 
     if (q->channel.claims != NULL)
-        channel_give_up_claims(&q->channel);
+        (void) channel_give_up_claims(&q->channel, &deaf);
     /* Where the kernel refuses that, it does it itself at our death. */
     (void) drop_end(q);
 }
@@ -58,21 +59,24 @@ give_up(struct handle *handle)
  * of file to others.  What was taken and is not done may be in the hands of
  * another thread. */
 static bool
-resign(struct handle *handle, bool alone)
+resign(struct handle *handle, bool alone, struct deadline *deadline)
 {
     struct sysvmp_queue *q = (struct sysvmp_queue *) handle;
+    bool all = true;
 
+    if (alone)
+        list_give_up_lock(&q->channel.list);
     if (alone && q->channel.claims != NULL)
-        channel_give_up_claims(&q->channel);
+        all = channel_give_up_claims(&q->channel, deadline);
     if (!q->channel.tells_eof || handle->holding[0].references[WRITING] < 0)
-        return true;
+        return all;
     own_store(&q->handle.parting, WRITING + 1);
     own_store(&q->channel.no_sends, true);
     if (!channel_rouse(&q->channel, false) && !alone)
         return false;
     drop_end(q);
     beacon_close_sender(&q->channel.beacon);
-    return true;
+    return all;
 }
 
 static int

@@ -4,7 +4,11 @@
  */
 #include "internal.h"
 
+#include "deadline.h"
 #include "self.h"
+
+#define PATIENCE_MS 1000
+#define NAP_NS      100000
 
 struct self self;
 
@@ -23,9 +27,53 @@ uint64_t
 self_thread(void)
 {
     static _Atomic uint64_t last;
-    static _Thread_local uint64_t mine;
+    static _Thread_local uint64_t mine CALL_TLS;
 
     if (mine == 0)
         mine = own_add(&last, 1) + 1;
     return mine;
+}
+
+static bool
+again(struct own_mutex *own)
+{
+    return own_load(&own->thread) == self_thread();
+}
+
+static void
+have(struct own_mutex *own)
+{
+    own_store(&own->thread, self_thread());
+    own->depth++;
+}
+
+void
+own_mutex_lock(struct own_mutex *own)
+{
+    if (!again(own))
+        pthread_mutex_lock(&own->mutex);
+    have(own);
+}
+
+bool
+own_mutex_lock_at_end(struct own_mutex *own)
+{
+    struct deadline patience = DEADLINE(PATIENCE_MS);
+
+    while (!again(own) && pthread_mutex_trylock(&own->mutex) != 0) {
+        if (deadline_left(&patience) == 0)
+            return false;
+        deadline_nap(&patience, NAP_NS);
+    }
+    have(own);
+    return true;
+}
+
+void
+own_mutex_unlock(struct own_mutex *own)
+{
+    if (--own->depth > 0)
+        return;
+    own_store(&own->thread, 0);
+    pthread_mutex_unlock(&own->mutex);
 }

@@ -22,6 +22,23 @@ struct kept_line {
 };
 
 /*
+ * A mutex of this process.  A signal handler may call exit() while its thread
+ * has it: what that thread was doing never goes on then, so it may have the
+ * mutex again.  All zero is one that is not locked.
+ */
+struct own_mutex {
+    pthread_mutex_t mutex;
+    _Atomic uint64_t thread; /* self_thread() of who has it, or 0 */
+    unsigned depth;          /* so often */
+};
+
+void own_mutex_lock(struct own_mutex *own);
+void own_mutex_unlock(struct own_mutex *own);
+/* At the end of the process, where the signal may have come within lock()
+ * itself: false, where it can't be had for a second. */
+bool own_mutex_lock_at_end(struct own_mutex *own);
+
+/*
  * What a fork must not inherit; in a page that the kernel wipes for the child.
  * Written by this process alone.  A process is in one arena at a time, so
  * there is one, at a fixed address: a lock that is free costs one load more
@@ -38,9 +55,9 @@ struct self {
     uint32_t seat;
     uint8_t joined[BLOCKS_MAX / 8]; /* a bit for each block */
 
-    /* Not of the arena.  All zero is a mutex that is not locked. */
-    pthread_mutex_t registry_mutex;         /* handle.c */
-    pthread_mutex_t children_mutex;         /* join.c */
+    /* Not of the arena. */
+    struct own_mutex registry_mutex;        /* handle.c */
+    struct own_mutex children_mutex;        /* join.c */
     struct sysvmp_process *children;        /* that run */
     struct sysvmp_process *ended_children;  /* not destroyed yet */
     struct sysvmp_process *current_process; /* child.c */

@@ -98,8 +98,9 @@ give_up(struct handle *handle)
 
 /* Another thread of ours may be at what it has its permit for. */
 static bool
-resign(struct handle *handle, bool alone)
+resign(struct handle *handle, bool alone, struct deadline *deadline)
 {
+    (void) deadline;
     if (alone)
         give_up(handle);
     return true;

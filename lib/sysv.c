@@ -182,6 +182,15 @@ sysv_sem_value(int id, int semaphore)
     return value >= 0 ? (int) value : removed_or((int) value, -EACCES);
 }
 
+int
+sysv_sem_pid(int id, int semaphore)
+{
+    long pid;
+
+    CALL(pid, SEAM_SEMCTL, semctl(id, semaphore, GETPID));
+    return pid >= 0 ? (int) pid : removed_or((int) pid, -EACCES);
+}
+
 /*
  * Has it n semaphores?  The id may be the work of a wild pointer, and another's
  * values might not fit.  What was so once stays so: the kernel gives an id

@@ -78,6 +78,8 @@ bool sysv_sem_remove(const struct sysv_identity *which);
 bool sysv_msg_remove(const struct sysv_identity *which);
 bool sysv_shm_remove(const struct sysv_identity *which);
 int sysv_sem_value(int id, int semaphore);
+/* Whose operation on it was the last: a pid as this process sees it. */
+int sysv_sem_pid(int id, int semaphore);
 /* All n of them; -EIDRM, also where that set has not so many. */
 int sysv_sem_values(int id, unsigned short *values, size_t n);
 /* Does not sleep where its operations don't; ends by itself where they do. */

@@ -57,6 +57,8 @@
  * is done, a wait is over as if it had been interrupted, and the thread can be
  * cancelled as before.  They and a child's target are called with cancellation
  * disabled.  With glibc an action and a predicate may also leave by longjmp().
+ * A child that is forked in one of them must end there, or exec: one that
+ * returns would go on in a call of its parent, and is ended by SIGABRT.
  *
  * The first object of a program starts its janitor: a process in a session of
  * its own, no child of ours, which sleeps until no process of the program is
@@ -176,9 +178,8 @@ void sysvmp_set_log(void (*fn)(int level, const char *line, void *arg),
  * Has fn asked before each sleep and after each signal in it; NULL, the
  * default: no question.  Non-zero makes the call answer -EINTR, 0 lets it
  * sleep on to its old deadline.  A signal between the question and the sleep
- * is seen when the sleep ends.  A child that is forked in fn must end there: a
- * return would go on in a call of its parent.  Thread, children and setting as
- * for sysvmp_set_log().
+ * is seen when the sleep ends.  Thread, children and setting as for
+ * sysvmp_set_log().
  */
 void sysvmp_set_interrupt(int (*fn)(void *), void *arg);
 
@@ -262,9 +263,10 @@ SYSVMP_MUST_CHECK int sysvmp_process_give(struct sysvmp_process *p,
  * itself, and is no daemon, waits for ever.
  *
  * Returns 0; -EALREADY, it was started before; -ECHILD, another process
- * created it; -EINVAL, p is NULL or has no target; or a creation code, and
- * then it was not started and may be tried again.  -ENOSPC is also for want of
- * a seat: 0 means that there was one for this process.
+ * created it; -EINVAL, p is NULL or has no target; -EBADF, an end that was
+ * given to it has been closed here since; or a creation code, and then it was
+ * not started and may be tried again.  -ENOSPC is also for want of a seat: 0
+ * means that there was one for this process.
  *
  * No signal handler runs in the calling thread, nor in the child, while one of
  * them is not ready: the child's first one finds all that it inherits.  Both

@@ -146,24 +146,6 @@ dying_peer(int (*fn)(void), long n)
     return child(run_dying, &dying);
 }
 
-/* As /proc says; X when it is gone. */
-static char
-state_of(pid_t pid)
-{
-    char path[64], line[512], *end;
-    char state = 'X';
-    FILE *f;
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    f = fopen(path, "re");
-    if (!f)
-        return 'X';
-    if (fgets(line, sizeof(line), f) && (end = strrchr(line, ')')))
-        state = end[2];
-    fclose(f);
-    return state;
-}
-
 /* Twice asleep and not awake in between. */
 static int
 asleep_or_dead(void *arg)

@@ -5,16 +5,22 @@
  * waits for its child, so it gives that up before: the child is told, has got
  * all that was put, and ends; and so does the program.
  *
- * The long form waits until the log is told for whom a program waits.
+ * The long form waits until the log is told for whom a program waits, and
+ * until a daemon that is stopped is killed.
  */
 #include <config.h>
 
 #include "child.h"
+#include "queue.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "self.h"
+#include "testing.h"
+#include "word.h"
 
 enum { FILL = 8, END = 6 };
 
@@ -451,12 +457,64 @@ is_named(void)
     is_int(1, atomic_load(&told->named), "... having named it in the log");
 }
 
+/*
+ * A daemon is stopped with the list's lock, which its parent needs in order to
+ * give back what it took: it is killed all the same, five seconds later.
+ */
+
+static void
+stop_with_lock(void)
+{
+    if (word_owner(&queue_channel(queue)->list.lock) == self_id())
+        raise(SIGSTOP);
+    testing_crash_at(1);
+}
+
+static int
+put_and_stop(void *arg)
+{
+    (void)arg;
+    atomic_store(&told->ready, getpid());
+    testing_at_point = stop_with_lock;
+    testing_crash_at(1);
+    must(sysvmp_queue_put(queue, "x", 1, SYSVMP_FOREVER), "put");
+    return 0;
+}
+
+static int
+is_stopped(void *arg)
+{
+    (void)arg;
+    return state_of(atomic_load(&told->ready)) == 'T';
+}
+
+static int
+with_stopped_daemon(void *arg)
+{
+    struct sysvmp_process *p = created(put_and_stop, arg);
+
+    must(sysvmp_queue_create(&queue, 0, SYSVMP_JOINABLE), "queue");
+    take_one();
+    must(sysvmp_process_set_daemon(p, 1), "process_set_daemon");
+    must(sysvmp_process_start(p), "process_start");
+    until_true(is_stopped, NULL, "a daemon that is stopped");
+    exit(END);
+}
+
+static void
+stopped_daemon(void)
+{
+    memset(told, 0, sizeof(*told));
+    is_int(END, reap(child(with_stopped_daemon, NULL)),
+        "a daemon is stopped with a queue's lock: its parent ends");
+}
+
 int
 main(int argc, char **argv)
 {
     int full = long_form(argc, argv);
 
-    plan(WAYS * 9 + 4 + 2 + 2 + full * 2);
+    plan(WAYS * 9 + 4 + 2 + 2 + full * 3);
     told = shared(sizeof(*told));
     for (const struct way *way = ways; way < ways + WAYS; way++) {
         told_of(way, by_exit, "exit");
@@ -466,7 +524,9 @@ main(int argc, char **argv)
     beside_thread();
     beside_barrier();
     in_handler();
-    if (full)
+    if (full) {
         is_named();
+        stopped_daemon();
+    }
     return done();
 }

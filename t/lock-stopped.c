@@ -80,22 +80,6 @@ spin_never(void)
     own_store(&c->spin.yielding.skip, UINT32_MAX / 2);
 }
 
-static char
-state_of(pid_t pid)
-{
-    char path[64], line[512], *end;
-    char state = 'X';
-    FILE *f;
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    f = fopen(path, "re");
-    if (f && fgets(line, sizeof(line), f) && (end = strrchr(line, ')')))
-        state = end[2];
-    if (f)
-        fclose(f);
-    return state;
-}
-
 static int
 stopped_or_done(void *arg)
 {

@@ -87,6 +87,15 @@ voluntary_switches(pid_t id)
     return strtoll(p + sizeof(name) - 1, NULL, 10);
 }
 
+char
+state_of(pid_t id)
+{
+    int64_t ticks;
+    char state;
+
+    return read_stat(id, &state, &ticks) < 0 ? 'X' : state;
+}
+
 /* Asleep is who is in state S three times in a row, and has not been awake in
  * between: one that polls has switched. */
 int

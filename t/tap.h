@@ -70,6 +70,8 @@ void pause_ms(int ms);
 /* Of a process or a thread, by its id; -1 if it is gone. */
 int64_t cpu_ticks(pid_t id);
 int64_t voluntary_switches(pid_t id);
+/* The letter of its state in /proc; X, dead, also if it is gone. */
+char state_of(pid_t id);
 /* Waits until it sleeps and goes on sleeping; 0 if that takes over 10 s, or a
  * sixth of SYSVMP_TEST_TIMEOUT. */
 int asleep(pid_t id);

@@ -45,8 +45,8 @@ let_others_sleep(void)
 static void
 unlocked(void)
 {
-    __tsan_mutex_pre_unlock(&self.registry_mutex, 0);
-    __tsan_mutex_post_unlock(&self.registry_mutex, 0);
+    __tsan_mutex_pre_unlock(&self.registry_mutex.mutex, 0);
+    __tsan_mutex_post_unlock(&self.registry_mutex.mutex, 0);
 }
 
 /* Before the library's constructor, so the last to be called before a fork. */

@@ -124,23 +124,6 @@ static const struct row rows[] = {
  * Who sleeps, is stopped, or has ended.
  */
 
-/* The letter of its state in /proc. */
-static int
-state_of(pid_t pid)
-{
-    char name[64], state = '?';
-    FILE *file;
-
-    snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
-    file = fopen(name, "r");
-    if (file == NULL)
-        return '?';
-    if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-        state = '?';
-    fclose(file);
-    return state;
-}
-
 static int
 is_stopped(void *arg)
 {
