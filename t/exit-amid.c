@@ -5,7 +5,8 @@
  * Still the program tells its child, which waits for that; the child uses all
  * that the program was using, and ends; and so does the program.
  *
- * The short form takes some of the points, others in each run.
+ * The short form takes some of the points, others in each run; SYSVMP_CRASH_ALL
+ * and the long form all.
  */
 #include <config.h>
 
@@ -320,7 +321,8 @@ each_point(const struct way *way, unsigned *state, long step)
 int
 main(int argc, char **argv)
 {
-    long step = long_form(argc, argv) ? 1 : STEP;
+    int full = long_form(argc, argv) || getenv("SYSVMP_CRASH_ALL") != NULL;
+    long step = full ? 1 : STEP;
     unsigned state = first_seed();
 
     plan(WAYS);
