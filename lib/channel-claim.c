@@ -264,6 +264,9 @@ more(void *context)
     return claim_unfinished(&joining->channel->words->list) == 0;
 }
 
+/* A process that finds all done wakes the others who join: the one that has
+ * done the last may be stopped before it does so.  Where the kernel refuses
+ * that, the others still have that one to wake them, or its bell. */
 int
 channel_join(struct channel *channel, int timeout_ms)
 {
@@ -273,6 +276,8 @@ channel_join(struct channel *channel, int timeout_ms)
         .context = &joining };
     ssize_t result = look(&joining, false);
 
+    if (result == 0)
+        (void) gate_wake_many(&channel->join, UINT32_MAX);
     if (result != -EAGAIN && result != -EINPROGRESS)
         return (int) result;
     if (timeout_ms == SYSVMP_NOWAIT)
