@@ -120,7 +120,7 @@ resume_claim(struct channel *channel, uint32_t unit, bool done, uint64_t turn,
     bool resumed;
 
     if (channel_enter(channel, &deadline, &view) < 0)
-        return code;
+        return 0; /* what is done can't be taken back */
     resumed = claim_resume(&channel->list, &view, unit, done, turn);
     list_leave(&channel->list);
     return resumed ? code : 0;
@@ -256,12 +256,13 @@ look(void *context, bool woken)
     return claim_unfinished(&channel->words->list) == 0 ? 0 : -EAGAIN;
 }
 
-static bool
+static uint32_t
 more(void *context)
 {
     const struct joining *joining = context;
 
-    return claim_unfinished(&joining->channel->words->list) == 0;
+    return claim_unfinished(&joining->channel->words->list) == 0 ? UINT32_MAX
+                                                                 : 0;
 }
 
 /* A process that finds all done wakes the others who join: the one that has

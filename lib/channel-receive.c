@@ -168,18 +168,21 @@ peek(void *context, bool woken)
     return seen == -EAGAIN ? nothing(receiving, try_peek) : seen;
 }
 
-static bool
+static uint32_t
 more(void *context)
 {
     const struct receiving *receiving = context;
     struct deadline at_once = DEADLINE_SOON;
     struct channel *channel = receiving->channel;
+    ssize_t messages;
 
     if (shm_load(&channel->receive.words->sleepers) == 0)
-        return false;
+        return 0;
     /* A code, or a child on its way, is for them to find out, too. */
-    return channel_messages(channel, &at_once) != 0 ||
-        no_writer(channel) != 0;
+    messages = channel_messages(channel, &at_once);
+    if (messages == 0)
+        return no_writer(channel) != 0 ? UINT32_MAX : 0;
+    return messages > 0 ? (uint32_t) messages : 1;
 }
 
 /* Something seems to be there. */

@@ -42,6 +42,7 @@ struct sending {
     size_t done;    /* so many of them are in */
     uint32_t block; /* of ours, with the next ones in it; or NONE */
     uint32_t packed; /* how many; 0: the next one, alone */
+    bool borrowed;   /* the block stays the caller's until it is in */
     bool counted;    /* among the senders of the handle */
     struct deadline deadline;
 };
@@ -432,18 +433,25 @@ look(void *context, bool woken)
     return error == -EAGAIN && nobody == -EINPROGRESS ? -EINPROGRESS : error;
 }
 
-static bool
+static uint32_t
 more(void *context)
 {
     const struct sending *sending = context;
     const struct channel *channel = sending->channel;
+    uint32_t there;
 
     if (shm_load(&channel->send.words->sleepers) == 0)
-        return false;
-    return channel_full(channel) != 1 ||
-        (channel->tells_epipe &&
-            cradle_nobody(channel->handle->arena, channel->semaphores,
-                channel->readers) != 0);
+        return 0;
+    if (channel->tells_epipe &&
+        cradle_nobody(channel->handle->arena, channel->semaphores,
+            channel->readers) != 0)
+        return UINT32_MAX;
+    if (channel_full(channel) == 1)
+        return 0;
+    there = list_count(&channel->words->list);
+    return channel->bytes_max > 0 || there >= channel->limit
+        ? 1
+        : (uint32_t) (channel->limit - there);
 }
 
 static bool
@@ -499,7 +507,7 @@ send_abandon(void *arg)
     const struct sending *sending = arg;
     struct handle *handle = sending->channel->handle;
 
-    if (sending->block != NONE && sending->items->data != NULL)
+    if (sending->block != NONE && !sending->borrowed)
         heap_give(handle->arena, sending->block);
     if (sending->counted)
         own_sub(&handle->senders, 1);
@@ -560,7 +568,7 @@ channel_send_block(struct channel *channel, uint32_t unit, size_t len,
 {
     const struct sysvmp_item item = { .len = len };
     struct sending sending = { .channel = channel, .items = &item, .n = 1,
-        .block = unit, .deadline = DEADLINE(timeout_ms) };
+        .block = unit, .borrowed = true, .deadline = DEADLINE(timeout_ms) };
 
     return send_all(&sending);
 }

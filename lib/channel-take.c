@@ -279,13 +279,25 @@ put_back(struct channel *channel, const struct list_view *taken,
     return reverted;
 }
 
+/* For how many senders there is room now.  Of bytes, a block that is free again
+ * may be enough for many. */
+static uint32_t
+room_made(const struct channel *channel, const struct list_view *taken,
+    const struct list_view *before)
+{
+    return channel->bytes_max > 0 && taken->freed != 0
+        ? UINT32_MAX
+        : before->count - taken->count;
+}
+
 /* Tells those who wait for room.  Where the kernel refuses that, though it did
  * not when we asked, the messages go back and the code is answered. */
 static int
 tell_of_room(struct receiving *receiving, size_t done,
     const struct list_view *taken, const struct list_view *before)
 {
-    int error = gate_wake(&receiving->channel->send);
+    int error = gate_wake_many(&receiving->channel->send,
+        room_made(receiving->channel, taken, before));
 
     if (LIKELY(error == 0) || !put_back(receiving->channel, taken, before))
         return 0;

@@ -104,7 +104,6 @@ channel_drop(struct channel *channel, struct holding *h, int reference,
     const struct gate *gate)
 {
     const struct arena *arena = channel->handle->arena;
-    int held = h->references[reference];
     int error = watch_may(arena, &channel->words->watched);
 
     if (error == 0)
@@ -112,10 +111,12 @@ channel_drop(struct channel *channel, struct holding *h, int reference,
     if (error < 0)
         return error;
     shm_add(&arena->head->drops, 1);
-    error = watch_fire(arena, &channel->words->watched, channel->index);
-    if (error < 0) /* nobody was told of it: so it is held again */
-        error = handle_hold_again(h, reference, held) == 0 ? error : 0;
-    return error;
+    /* Those who sleep at the gate were told in the same step, so it is done.
+     * Where the kernel refuses to wake the watchers, though it did not when we
+     * asked, our death does. */
+    if (watch_fire(arena, &channel->words->watched, channel->index) < 0)
+        (void) watch_fire(arena, &channel->words->watched, channel->index);
+    return 0;
 }
 
 /*

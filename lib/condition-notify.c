@@ -220,7 +220,7 @@ condition_notify(const struct sysvmp_condition *c, unsigned n, bool all)
  */
 
 /* Our entry's notification goes to another, if there is one.  A refusal leaves
- * it in our entry, for those who find that when we have ended. */
+ * it in the entry, for whoever looks next. */
 int
 condition_hand_on(const struct sysvmp_condition *c, struct waiter *entry)
 {
@@ -232,6 +232,8 @@ condition_hand_on(const struct sysvmp_condition *c, struct waiter *entry)
     error = mark_and_wake(c, &marks, 1, false);
     if (error == 0)
         waiter_free(entry);
+    else
+        shm_store(&entry->owner, WAITER_ORPHAN);
     return error;
 }
 

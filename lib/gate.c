@@ -16,9 +16,10 @@
  *   other.
  * - A waker posts as long as somebody is announced who was not told.
  * - The baton: a sleeper that has taken a token and leaves, for whatever
- *   reason, looks whether there is more for others and, if so, wakes one.
+ *   reason, looks for how many others there is something, and wakes so many.
  *   This is still needed: it may leave without what it was woken for, as its
  *   time is up; and a bell is one token, however much the dead one had changed.
+ *   To wake one would make that one responsible for the others.
  *
  * Why a woken process that does not run (it is stopped, or its CPU is busy)
  * holds up nobody else: it has one token, and was one of those announced, so
@@ -267,6 +268,7 @@ gate_sleep(const struct gate *gate, const struct gate_wait *wait,
     struct sleeper sleeper = { .gate = gate };
     struct undo undo;
     ssize_t seen;
+    uint32_t more;
 
     shm_add(&gate->words->sleepers, 1);
     undo_push(&undo, gate_abandon, &sleeper);
@@ -275,7 +277,8 @@ gate_sleep(const struct gate *gate, const struct gate_wait *wait,
     shm_sub(&gate->words->sleepers, 1);
     /* The kernel has just let us sleep here.  Where it refuses the baton all
      * the same, as we lost the right in between, the next change wakes. */
-    if (sleeper.had && wait->more(wait->context))
-        (void) gate_wake(gate);
+    more = sleeper.had ? wait->more(wait->context) : 0;
+    if (more > 0)
+        (void) gate_wake_many(gate, more);
     return nothing_yet(seen) ? deadline_code(deadline) : seen;
 }

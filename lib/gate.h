@@ -24,8 +24,8 @@ struct gate_wait {
      * yet, and no bell will ring for it: look again soon.  woken: a token was
      * taken, so a hint must not be trusted. */
     ssize_t (*look)(void *context, bool woken);
-    /* Is there something for others, too? */
-    bool (*more)(void *context);
+    /* For how many others there is something; UINT32_MAX: for all. */
+    uint32_t (*more)(void *context);
     void *context;
     /* At a broadcast: would look() answer?  A load or two tell. */
     bool (*done)(const void *context);

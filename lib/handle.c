@@ -244,28 +244,11 @@ handle_drop(struct holding *h, int reference, int gate, int tokens)
     return 0;
 }
 
-int
-handle_hold_again(struct holding *h, int reference, int held)
-{
-    struct sembuf hold = sem_operation(held, 1, SEM_UNDO);
-    int error = held < 0 ? 0 : sysv_semop(h->place.semaphores, &hold, 1);
-
-    if (error == 0)
-        h->references[reference] = held;
-    return error;
-}
-
 static void
 close_beacons(const struct handle *handle)
 {
     for (int i = 0; i < handle->holdings; i++)
         beacon_close(handle->holding[i].beacon);
-}
-
-static bool
-refused(int error)
-{
-    return error == -EACCES || error == -ENOSYS;
 }
 
 /* Where there is no memory to note it, it is left to our death. */
@@ -285,7 +268,7 @@ owe(struct arena *arena, const struct holding *h)
 static int
 release_set(const struct handle *handle, int i)
 {
-    int first = i;
+    int first = i, error;
     struct batch batch = {
         .semaphores = handle->holding[i].place.semaphores,
     };
@@ -293,7 +276,8 @@ release_set(const struct handle *handle, int i)
     for (; i < handle->holdings &&
         handle->holding[i].place.semaphores == batch.semaphores; i++)
         add_release(&batch, &handle->holding[i]);
-    if (refused(batch_flush(&batch)))
+    error = batch_flush(&batch);
+    if (error < 0 && error != -EIDRM)
         while (first < i)
             owe(handle->arena, &handle->holding[first++]);
     return i;
@@ -304,9 +288,11 @@ static bool
 pay(struct arena *arena, const struct holding *h)
 {
     struct batch batch = { .semaphores = h->place.semaphores };
+    int error;
 
     add_release(&batch, h);
-    if (refused(batch_flush(&batch)))
+    error = batch_flush(&batch);
+    if (error < 0 && error != -EIDRM)
         return false;
     object_unref(arena, &h->place);
     return true;

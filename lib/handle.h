@@ -74,8 +74,6 @@ int handle_hold(const struct holding *h);
  * the code by which the kernel refuses that, and the reference is still
  * held. */
 int handle_drop(struct holding *h, int reference, int gate, int tokens);
-/* Holds a reference again that was just dropped, the semaphore `held`. */
-int handle_hold_again(struct holding *h, int reference, int held);
 /* Drops all references and bells; the objects go if these were the last. */
 void handle_release(struct handle *handle);
 /* Drops what the kernel did not let us drop before, if it does now. */

@@ -39,6 +39,7 @@
 #define NOTICE_MS       5000
 #define NOTICE_AGAIN_MS 60000
 #define TRY_AGAIN_NS    INT64_C(20000000)
+#define LOOK_AGAIN_NS   INT64_C(1000000000)
 
 #define BY_PIDFD ((idtype_t) 3) /* P_PIDFD; of Linux 5.4 */
 
@@ -151,6 +152,24 @@ ask(idtype_t type, id_t id, int options, int *code)
     return REAPED;
 }
 
+/* A filter of system calls may refuse waitid() and allow wait4(). */
+static enum fate
+ask_wait4(pid_t pid, int *code)
+{
+    int status;
+    pid_t result;
+
+    do
+        result = waitpid(pid, &status, WNOHANG);
+    while (result < 0 && errno == EINTR);
+    if (result < 0)
+        return errno == ECHILD ? GONE : REFUSED;
+    if (result == 0)
+        return RUNS;
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    return REAPED;
+}
+
 bool
 process_rings(const struct sysvmp_process *p)
 {
@@ -189,9 +208,20 @@ ask_by_pid(const struct sysvmp_process *p, int *code)
         (owner == PIDREF_UNKNOWN && contradicted(p)))
         return GONE;
     fate = ask(P_PID, (id_t) p->ref.pid, 0, code);
-    return fate == REFUSED ? GONE : fate;
+    return fate == REFUSED ? ask_wait4(p->ref.pid, code) : fate;
 }
 
+/* Does its descriptor tell of an end?  Also where that can't be asked. */
+static bool
+may_have_ended(int fd)
+{
+    struct pollfd end = { .fd = fd, .events = POLLIN };
+
+    return poll(&end, 1, 0) != 0;
+}
+
+/* Where the kernel refuses every question, a child without a descriptor, that
+ * has left the program, is taken for ended. */
 static enum fate
 fate_of(struct sysvmp_process *p, int *code)
 {
@@ -200,7 +230,11 @@ fate_of(struct sysvmp_process *p, int *code)
 
     if (fd >= 0)
         fate = ask(BY_PIDFD, (id_t) fd, 0, code);
-    return fate == REFUSED ? ask_by_pid(p, code) : fate;
+    if (fate == REFUSED && fd >= 0 && !may_have_ended(fd))
+        return RUNS;
+    if (fate == REFUSED)
+        fate = ask_by_pid(p, code);
+    return fate == REFUSED ? GONE : fate;
 }
 
 /* Has it ended?  Under the mutex. */
@@ -250,7 +284,9 @@ await_fd(int fd, struct deadline *deadline)
     struct timespec time = { .tv_sec = (time_t) (left / 1000000000),
         .tv_nsec = (long) (left % 1000000000) };
 
-    (void) ppoll(&end, 1, left == INT64_MAX ? NULL : &time, NULL);
+    if (ppoll(&end, 1, left == INT64_MAX ? NULL : &time, NULL) < 0 &&
+        errno != EINTR)
+        deadline_nap(deadline, NAP_NS); /* a filter refuses the wait */
 }
 
 /* The same, until the process has ended. */
@@ -263,9 +299,9 @@ await(struct sysvmp_process *p, struct deadline *deadline)
 
     if (fd >= 0)
         await_fd(fd, deadline);
-    else if (left == INT64_MAX && !process_borrowed(p) && has_its_pid(p))
-        (void) waitid(P_PID, (id_t) p->ref.pid, &info, WEXITED | WNOWAIT);
-    else
+    else if (left != INT64_MAX || process_borrowed(p) || !has_its_pid(p) ||
+        (waitid(P_PID, (id_t) p->ref.pid, &info, WEXITED | WNOWAIT) < 0 &&
+            errno != EINTR && errno != ECHILD))
         deadline_nap(deadline, NAP_NS);
 }
 
@@ -576,8 +612,9 @@ give_notice(void)
 /*
  * Our children may be waiting for what we have, so that is given up first.
  * Where a thread of ours is using it, or a child that is stopped has a lock
- * that we need for that, it is tried again soon; and now and then in any case,
- * as other threads may come to have more.
+ * that we need for that, it is tried again soon.  It is tried each second in
+ * any case: other threads may come to have more, or end, and one that destroys
+ * the child we wait for closes the descriptor.
  */
 static void
 await_at_end(int fd, struct deadline *deadline, struct deadline *notice)
@@ -588,6 +625,8 @@ await_at_end(int fd, struct deadline *deadline, struct deadline *notice)
     brief.deaf = true;
     if (!leave_resign(&brief) && left > TRY_AGAIN_NS)
         left = TRY_AGAIN_NS;
+    if (left > LOOK_AGAIN_NS)
+        left = LOOK_AGAIN_NS;
     brief = deadline_brief(deadline, left);
     if (fd >= 0)
         await_fd(fd, &brief);

@@ -79,6 +79,23 @@ give_up_locks(struct arena *arena)
     heap_give_up_lock(arena);
 }
 
+/*
+ * We may be another user than we were, so that the kernel lets us wake nobody:
+ * it does that itself at our death, and our children may wait for that.  So it
+ * does it now.  To the others we are dead then, and we are no member any more.
+ */
+static bool
+die_to_others(struct arena *arena)
+{
+    int error = sysv_sem_may(arena->home, BLOCK_LOCK);
+
+    if ((error != -EACCES && error != -ENOSYS) || !sysv_sem_undo_all())
+        return false;
+    own_store(&self.me, 0);
+    handle_close_all(arena);
+    return true;
+}
+
 /* Other threads of ours may be in the middle of a list: they are let out, as
  * who finds us dead would work on it as well. */
 static void
@@ -182,7 +199,8 @@ leave_resign(struct deadline *deadline)
     if (!registry_lock_at_end())
         return false;
     arena = arena_current;
-    if (arena != NULL && arena_me(arena) != 0) {
+    if (arena != NULL && arena_me(arena) != 0 &&
+        !(alone && die_to_others(arena))) {
         if (alone)
             give_up_locks(arena);
         all = handle_resign_all(arena, alone, deadline);

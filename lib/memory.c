@@ -127,6 +127,7 @@ static bool
 sweep_run(struct arena *arena, uint32_t i)
 {
     uint64_t owner = shm_load(&heap_unit(arena, i)->owner);
+    int dead = 0;
 
     if (owner == 0) {
         heap_free(arena, i);
@@ -135,11 +136,10 @@ sweep_run(struct arena *arena, uint32_t i)
     } else if (heap_is_listed(owner)) {
         if (object_listed(arena, owner) == NULL)
             heap_free(arena, i);
-    } else if (owner != self_id() &&
-        member_dead(arena, arena->home, owner) == 1) {
-        return settle(arena, i, owner);
+    } else if (owner != self_id()) {
+        dead = member_dead(arena, arena->home, owner);
     }
-    return true;
+    return dead == 1 ? settle(arena, i, owner) : dead == 0;
 }
 
 static bool

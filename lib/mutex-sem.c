@@ -126,9 +126,9 @@ mutex_release(struct mutex *mutex)
 void
 mutex_drop(struct mutex *mutex)
 {
-    uint64_t owner = arena_me(mutex->word.arena);
+    uint64_t owner = self_id();
 
-    if (shm_cas(&mutex->word.words->owner, &owner, 0))
+    if (owner != 0 && shm_cas(&mutex->word.words->owner, &owner, 0))
         (void) unlock(mutex, true);
 }
 
@@ -138,7 +138,7 @@ mutex_give_up(struct mutex *mutex)
     uint64_t owner = self_id();
 
     /* Refused: the kernel gives it back at our death, with DIRTY up. */
-    if (shm_cas(&mutex->word.words->owner, &owner, 0))
+    if (owner != 0 && shm_cas(&mutex->word.words->owner, &owner, 0))
         (void) unlock(mutex, false);
 }
 

@@ -118,10 +118,12 @@ there(const void *context)
     return shm_load(&words->value) > 0;
 }
 
-static bool
+static uint32_t
 more(void *context)
 {
-    return there(context);
+    const struct semaphore_words *words = context;
+
+    return shm_load(&words->value);
 }
 
 static ssize_t

@@ -182,6 +182,16 @@ sysv_sem_value(int id, int semaphore)
     return value >= 0 ? (int) value : removed_or((int) value, -EACCES);
 }
 
+bool
+sysv_sem_undo_all(void)
+{
+#ifdef CLONE_SYSVSEM
+    return unshare(CLONE_SYSVSEM) == 0;
+#else
+    return false;
+#endif
+}
+
 int
 sysv_sem_pid(int id, int semaphore)
 {

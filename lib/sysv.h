@@ -78,6 +78,9 @@ bool sysv_sem_remove(const struct sysv_identity *which);
 bool sysv_msg_remove(const struct sysv_identity *which);
 bool sysv_shm_remove(const struct sysv_identity *which);
 int sysv_sem_value(int id, int semaphore);
+/* Has the kernel do now what it would do with SEM_UNDO at our death; for all
+ * sets, and only in a process with one thread.  It asks for no permission. */
+bool sysv_sem_undo_all(void);
 /* Whose operation on it was the last: a pid as this process sees it. */
 int sysv_sem_pid(int id, int semaphore);
 /* All n of them; -EIDRM, also where that set has not so many. */

@@ -37,6 +37,10 @@ int waiters_claim(struct waiters *waiters, struct deadline *deadline,
 /* Gives our entry back. */
 void waiter_free(struct waiter *waiter);
 /* Makes that of one who is dead ours: false, if somebody else has. */
+/* An owner that is dead for everybody who looks: for an entry that we can't
+ * deal with, while we live on. */
+#define WAITER_ORPHAN UINT64_MAX
+
 bool waiter_inherit(struct waiter *waiter, uint64_t owner);
 
 /* All entries that were ever used, one after the other; then NULL. */

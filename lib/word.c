@@ -178,12 +178,22 @@ tick(void)
     return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* One more token, whatever is there. */
+static int
+post_beside(const struct word *word)
+{
+    struct sembuf one_token = sem_operation(word->gate, 1, 0);
+
+    return sysv_semop(word->semaphores, &one_token, 1);
+}
+
 /*
  * W is down, and who was woken last has not been heard of: it may not be
  * running.  One more is woken, once in a tick, as most often it is only on its
  * way.  A token that is still there means that nobody sleeps in the kernel, but
- * several may be about to, and one of them finds that token: it stays owed to
- * the others.  A refusal does no harm to anybody who counts on us, either.
+ * several may be about to, and one of them finds that token: the next one finds
+ * another beside it.  (If they are dead, some tokens are left, in vain.)  What
+ * is refused stays owed, which does no harm to anybody who counts on us.
  */
 static void
 wake_another(struct word *word, uint64_t seen)
@@ -196,10 +206,10 @@ wake_another(struct word *word, uint64_t seen)
         return;
     own_poke(&word->owed_at, now);
     result = post(word);
+    if (result == -EAGAIN)
+        result = post_beside(word);
     if (result == 0)
         settle(word, seen, owed - 1);
-    else if (result == -EAGAIN && shm_load(&word->words->sleepers) == 0)
-        settle(word, seen, 0);
 }
 
 /* After a release: somebody who sleeps shall look.  0, or the code with which

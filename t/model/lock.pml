@@ -264,14 +264,7 @@ inline hand_on() {
   :: f != 0 && IN(REFUSED) && refusals > 0 ->
      d_step { locked(); refusals--; settling = settling & ~MY_BIT }
   :: f == 0 && owed > 0 ->
-     d_step {
-       if
-       :: owed == 0 -> o = 0
-       :: owed > 0 && g == 0 -> o = owed - 1
-       :: owed > 0 && g > 0 -> o = (sleepers == 0 -> 0 : owed)
-       fi;
-       post()
-     };
+     d_step { o = (owed > 0 -> owed - 1 : 0); locked(); g++ };
      settle(o);
      o = 0
   :: f == 0 && owed > 0 && visits == 0 ->   /* not in this tick */
