@@ -20,7 +20,9 @@
  *             into another IPC namespace
  *   -EACCES   no permission: objects are for the user who created them, and
  *             this process has become another one; or a filter of system calls
- *             forbids what the call needs.  Nothing was done.  All that a
+ *             forbids what the call needs.  Nothing was done.  (What needs no
+ *             wake-up works; a waiter that was killed counts as one who waits.)
+ *             All that a
  *             program has are one user's: a process that has changed its
  *             effective user makes no more of them
  *   -ENOSYS   such a filter says that there is no such call.  Nothing was

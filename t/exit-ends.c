@@ -22,7 +22,7 @@
 #include "testing.h"
 #include "word.h"
 
-enum { FILL = 8, END = 6 };
+enum { FILL = 8, END = 6, NOBODY = 65534 };
 
 struct told {
     _Atomic int ready; /* the child is about to wait, or holds something */
@@ -220,6 +220,17 @@ by_exit(void *arg)
 {
     begin(arg);
     asleep(atomic_load(&told->ready));
+    exit(END);
+}
+
+/* As another user, who may wake nobody any more. */
+static int
+by_others_exit(void *arg)
+{
+    begin(arg);
+    asleep(atomic_load(&told->ready));
+    if (seteuid(NOBODY) < 0)
+        bail("seteuid");
     exit(END);
 }
 
@@ -514,12 +525,16 @@ main(int argc, char **argv)
 {
     int full = long_form(argc, argv);
 
-    plan(WAYS * 9 + 4 + 2 + 2 + full * 3);
+    plan(WAYS * 9 + WAYS * 3 + 4 + 2 + 2 + full * 3);
     told = shared(sizeof(*told));
     for (const struct way *way = ways; way < ways + WAYS; way++) {
         told_of(way, by_exit, "exit");
         told_of(way, by_early_exit, "exit, at once");
         told_of(way, by_return, "return");
+        if (geteuid() == 0)
+            told_of(way, by_others_exit, "exit, as another user");
+        else
+            skip(3, "only root can become another user");
     }
     beside_thread();
     beside_barrier();

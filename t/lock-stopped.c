@@ -497,12 +497,51 @@ beside_idle(void)
         ratio[ROUNDS / 2]);
 }
 
+enum { KILLED = 4 };
+
+static int
+acquire_for_ever(void *arg)
+{
+    (void)arg;
+    return sysvmp_lock_acquire(lock, SYSVMP_FOREVER);
+}
+
+/* Sleepers that were killed stay announced.  It costs some posts in vain, and
+ * then the lock is as it was. */
+static void
+after_the_killed(void)
+{
+#ifdef SYSVMP_PLAIN_LOCK
+    skip(1, "for the fast lock alone");
+#else
+    pid_t killed[KILLED];
+    int i = 0;
+
+    must(sysvmp_lock_acquire(lock, SYSVMP_FOREVER), "lock_acquire");
+    for (int k = 0; k < KILLED; k++) {
+        killed[k] = child(acquire_for_ever, NULL);
+        if (!asleep(killed[k]))
+            bail("a child does not sleep");
+    }
+    for (int k = 0; k < KILLED; k++)
+        slay(killed[k]);
+    while (i++ < 200 && (i == 1 ||
+        (shm_load(&word()->words->state) & (WORD_WAITED | WORD_OWED)) != 0)) {
+        must(sysvmp_lock_release(lock), "lock_release");
+        pause_ms(10); /* a tick of the clock */
+        must(sysvmp_lock_acquire(lock, SYSVMP_FOREVER), "lock_acquire");
+    }
+    ok(i <= 200, "after killed sleepers a lock is as fast as before");
+    must(sysvmp_lock_release(lock), "lock_release");
+#endif
+}
+
 int
 main(int argc, char **argv)
 {
     int in_full = long_form(argc, argv);
 
-    plan(SCENES + in_full);
+    plan(SCENES + 1 + in_full);
     if (in_full || getenv("SYSVMP_CRASH_ALL"))
         step = 1;
     stage = shared(sizeof(*stage));
@@ -511,6 +550,7 @@ main(int argc, char **argv)
     spin_never();
     for (int i = 0; i < SCENES; i++)
         play(&scenes[i]);
+    after_the_killed();
     if (in_full)
         beside_idle();
     sysvmp_condition_destroy(c);
