@@ -271,12 +271,14 @@ call_strictly(void (*fn)(void *), void *arg)
 void
 callback_must_return(const char *what, void (*fn)(void *), void *arg)
 {
+    const struct callback callback = { .process = self_process() };
     const char *before = duty;
     struct cleanup cleanup;
 
     duty = what;
     _pthread_cleanup_push(&cleanup.buffer, break_off, NULL);
     call_strictly(fn, arg);
+    only_the_caller(&callback);
     _pthread_cleanup_pop(&cleanup.buffer, 0);
     duty = before;
 }

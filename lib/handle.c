@@ -69,7 +69,7 @@ handle_add(struct handle *handle)
     handle->next = registry;
     if (registry != NULL)
         registry->previous = handle;
-    atomic_signal_fence(memory_order_release);
+    own_before_signal();
     registry = handle;
 }
 

@@ -6,8 +6,6 @@
  */
 #include "internal.h"
 
-#include <sys/stat.h>
-
 #include "block.h"
 #include "cradle.h"
 #include "error.h"
@@ -56,17 +54,6 @@ just_go(struct arena *arena)
     arena_unlock(arena);
 }
 
-/* Is no other thread of ours left?  The number of links to that directory is
- * the number of its entries, and two. */
-static bool
-no_other_thread(void)
-{
-    struct stat status;
-
-    return only_thread() ||
-        (stat("/proc/self/task", &status) == 0 && status.st_nlink == 3);
-}
-
 /*
  * A signal handler may have called exit() in the middle of a call, which never
  * goes on then.  Others may need the locks that it has before this process is
@@ -80,18 +67,22 @@ give_up_locks(struct arena *arena)
 }
 
 /*
- * We may be another user than we were, so that the kernel lets us wake nobody:
- * it does that itself at our death, and our children may wait for that.  So it
- * does it now.  To the others we are dead then, and we are no member any more.
+ * This process is about to wait for its children, which may wait for what its
+ * death would give up.  So the kernel does at once all that it would do then:
+ * to the others we are dead from here on.  It does so whatever this thread was
+ * doing when exit() came, and also where we are another user by now, who may
+ * wake nobody.  Only where a filter refuses it (as in many containers) each
+ * handle resigns for itself.
  */
 static bool
 die_to_others(struct arena *arena)
 {
-    int error = sysv_sem_may(arena->home, BLOCK_LOCK);
-
-    if ((error != -EACCES && error != -ENOSYS) || !sysv_sem_undo_all())
+    if (!sysv_sem_undo_all())
         return false;
     own_store(&self.me, 0);
+    own_store(&self.keeps_arena, 0);
+    self.seat = MEMBERS_MAX; /* it may be somebody else's by now */
+    self.undone = true;
     handle_close_all(arena);
     return true;
 }
@@ -138,6 +129,17 @@ arena_lock_at_end(struct arena *arena)
     return arena_lock_within(arena, &patience);
 }
 
+/* Those who were there when we died to the others have gone, maybe. */
+static int
+leave_last(struct arena *arena)
+{
+    int error = arena_lock_at_end(arena);
+
+    if (error == 0 && remove_if_last(arena) == 0)
+        arena_unlock(arena);
+    return error;
+}
+
 static int
 leave(bool at_end)
 {
@@ -146,6 +148,8 @@ leave(bool at_end)
 
     if (arena == NULL || arena->left)
         return 0;
+    if (self.undone)
+        return leave_last(arena);
     if (arena_me(arena) == 0) { /* a child that never came in */
         if (!at_end)
             look_away(arena);
@@ -154,7 +158,7 @@ leave(bool at_end)
     handle_pay_owed();
     if (!at_end)
         handle_give_up_all(arena); /* while we may still take a list's lock */
-    if (at_end && no_other_thread())
+    if (at_end && self_alone())
         give_up_locks(arena);
     else
         others_out();
@@ -193,14 +197,16 @@ enter(struct arena **arena)
 bool
 leave_resign(struct deadline *deadline)
 {
-    struct arena *arena;
-    bool alone = no_other_thread(), all = true;
+    struct arena *arena = arena_current;
+    bool alone = self_alone(), all = true;
 
+    if (self.undone || (alone && arena != NULL && arena_me(arena) != 0 &&
+        die_to_others(arena)))
+        return true;
     if (!registry_lock_at_end())
         return false;
     arena = arena_current;
-    if (arena != NULL && arena_me(arena) != 0 &&
-        !(alone && die_to_others(arena))) {
+    if (arena != NULL && arena_me(arena) != 0) {
         if (alone)
             give_up_locks(arena);
         all = handle_resign_all(arena, alone, deadline);

@@ -35,7 +35,8 @@ struct own_mutex {
 void own_mutex_lock(struct own_mutex *own);
 void own_mutex_unlock(struct own_mutex *own);
 /* At the end of the process, where the signal may have come within lock()
- * itself: false, where it can't be had for a second. */
+ * itself: false, where it can't be had for a second, and there are other
+ * threads. */
 bool own_mutex_lock_at_end(struct own_mutex *own);
 
 /*
@@ -67,6 +68,7 @@ struct self {
                                * can't see into */
     _Atomic uint32_t inside; /* threads that hold locks of our own: word.c */
     _Atomic bool leaving;    /* none shall take one any more */
+    bool undone;             /* at our end: dead to the others (leave.c) */
     _Atomic int keeps_arena; /* the arena lock, after its unlock: the set that
                               * it is in, plus one (arena.c) */
     struct kept_line kept[KEPT_LINES]; /* hooks.c */
@@ -93,5 +95,8 @@ self_id(void)
 
 /* A number for this thread that no other of this process ever has. */
 uint64_t self_thread(void);
+
+/* Is no other thread of ours left?  false, if that can't be told. */
+bool self_alone(void);
 
 #endif /* SYSVMP_SELF_H */

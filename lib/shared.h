@@ -44,6 +44,8 @@ void testing_point(const char *file, int line);
     (CRASH_POINT(), atomic_compare_exchange_strong(word, seen, value))
 
 /* Words of one process that its threads share: no crash points there. */
+/* What this thread stored before is there for a signal handler of it. */
+#define own_before_signal()    atomic_signal_fence(memory_order_release)
 #define own_load(word)         atomic_load(word)
 #define own_store(word, value) atomic_store(word, value)
 #define own_add(word, value)   atomic_fetch_add(word, value)

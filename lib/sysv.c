@@ -8,6 +8,7 @@
 #include "internal.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/msg.h>
 #include <sys/shm.h>
@@ -186,7 +187,10 @@ bool
 sysv_sem_undo_all(void)
 {
 #ifdef CLONE_SYSVSEM
-    return unshare(CLONE_SYSVSEM) == 0;
+    long result;
+
+    CALL(result, SEAM_UNSHARE, unshare(CLONE_SYSVSEM));
+    return result == 0;
 #else
     return false;
 #endif

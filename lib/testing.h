@@ -22,6 +22,7 @@ enum seam {
     SEAM_SHMDT,
     SEAM_SHMCTL,
     SEAM_MEMBARRIER,
+    SEAM_UNSHARE,
     SEAM_MADVISE,
     SEAM_PIPE,
     SEAM_FCNTL,

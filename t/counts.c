@@ -26,7 +26,7 @@ enum { CALLS_OF_LOCK = 0 };
 static const char *const names[SEAM_CALLS] = {
     "semget", "semop", "semtimedop", "semctl", "msgget", "msgsnd", "msgrcv",
     "msgctl", "shmget", "shmat", "shmdt", "shmctl",
-    "membarrier", "madvise", "pipe", "fcntl", "fstat", "write", "read",
+    "membarrier", "unshare", "madvise", "pipe", "fcntl", "fstat", "write", "read",
     "close"
 };
 

@@ -252,6 +252,7 @@ leave_now(void)
 struct round {
     const struct way *way;
     long point;
+    int resigns; /* as a filter refuses what gives up all at once */
 };
 
 static int
@@ -260,6 +261,8 @@ program(void *arg)
     const struct round *round = arg;
 
     make_all();
+    if (round->resigns)
+        testing_fail(SEAM_UNSHARE, 1, EPERM, true);
     testing_at_point = leave_now;
     testing_crash_at(round->point);
     round->way->call();
@@ -285,7 +288,7 @@ has_ended(pid_t pid)
 static int
 ends(const struct way *way, long point)
 {
-    struct round round = {way, point};
+    struct round round = {way, point, point % 2};
     int told, code;
     pid_t pid;
 

@@ -223,6 +223,16 @@ by_exit(void *arg)
     exit(END);
 }
 
+/* A filter refuses what gives up all at once. */
+static int
+by_resigning(void *arg)
+{
+    begin(arg);
+    asleep(atomic_load(&told->ready));
+    testing_fail(SEAM_UNSHARE, 1, EPERM, true);
+    exit(END);
+}
+
 /* As another user, who may wake nobody any more. */
 static int
 by_others_exit(void *arg)
@@ -525,12 +535,13 @@ main(int argc, char **argv)
 {
     int full = long_form(argc, argv);
 
-    plan(WAYS * 9 + WAYS * 3 + 4 + 2 + 2 + full * 3);
+    plan(WAYS * 15 + 4 + 2 + 2 + full * 3);
     told = shared(sizeof(*told));
     for (const struct way *way = ways; way < ways + WAYS; way++) {
         told_of(way, by_exit, "exit");
         told_of(way, by_early_exit, "exit, at once");
         told_of(way, by_return, "return");
+        told_of(way, by_resigning, "exit, and resigns");
         if (geteuid() == 0)
             told_of(way, by_others_exit, "exit, as another user");
         else
